@@ -1,0 +1,1 @@
+"""The only process that calls CloudWatch, always with credentials of the verified user of the current call."""

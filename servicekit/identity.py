@@ -1,0 +1,60 @@
+"""Who the current call is for: the verified user, carried in the OpenTelemetry context and nowhere else.
+
+Pure of crypto: `servicekit.assertions` verifies; this module only holds what was verified. Never baggage: a client can
+forge it and an HTTP instrumentation would send it to AWS (docs/adr/0003).
+"""
+
+import hashlib
+from base64 import b32encode
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from opentelemetry import context
+
+ASSERTION_METADATA_KEY = "cwmcp-assertion-bin"
+_PRINCIPAL_KEY = context.create_key("cwmcp-principal")
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """A verified user. Equal users have equal `user_id`; nothing else identifies one."""
+
+    user_id: str
+    issuer: str
+    subject: str
+    email: str = ""
+    groups: tuple[str, ...] = ()
+    scopes: tuple[str, ...] = ()
+    client_id: str = ""
+    unauthenticated: bool = False
+
+
+def derive_user_id(issuer: str, subject: str) -> str:
+    """An opaque, stable, injective name of (issuer, subject): `u-` and 26 characters of base32 (130 bits of SHA-256)."""
+    digest = hashlib.sha256(issuer.encode() + b"\x00" + subject.encode()).digest()
+    return "u-" + b32encode(digest).decode().lower()[:26]
+
+
+@contextmanager
+def acting_for(principal: Principal) -> Iterator[None]:
+    """Make `principal` the user of everything in this context, spans included."""
+    token = context.attach(context.set_value(_PRINCIPAL_KEY, principal))
+    try:
+        yield
+    finally:
+        context.detach(token)
+
+
+def find_principal(at: context.Context | None = None) -> Principal | None:
+    """The verified user of the current context, or None where no user is involved."""
+    found = context.get_value(_PRINCIPAL_KEY, at)
+    return found if isinstance(found, Principal) else None
+
+
+def current_principal() -> Principal:
+    """The verified user of the current call; raises LookupError where nobody was verified, which is a defect."""
+    principal = find_principal()
+    if principal is None:
+        raise LookupError("no verified principal in this context")
+    return principal
