@@ -1,1 +1,4 @@
-"""The MCP edge: authenticates each HTTP request, turns tool calls into gRPC and answers into words. Holds no secrets."""
+"""The MCP edge: authenticates each HTTP request, turns tool calls into gRPC, and answers into words.
+
+Keeps no secrets: no AWS keys, no signing keys, and a bearer only until it is checked.
+"""

@@ -28,7 +28,7 @@ def generate(target: Path) -> None:
     if code := protoc.main([*arguments, *sources]):
         raise RuntimeError(f"protoc exited with {code}")
     for stub in sorted(target.rglob("*_pb2_grpc.py")):
-        if "Servicer(object)" not in stub.read_text():  # a .proto without a service: an empty module helps nobody
+        if "Servicer:" not in stub.read_text():  # a .proto without a service: an empty module helps nobody
             stub.unlink()
             stub.with_suffix(".pyi").unlink()
     for folder in sorted({path.parent for path in target.rglob("*.py")} | {target / "cwmcp"}):

@@ -1,19 +1,19 @@
 """Who the current call is for: the verified user, carried in the OpenTelemetry context and nowhere else.
 
 Pure of crypto: `servicekit.assertions` verifies; this module only holds what was verified. Never baggage: a client can
-forge it and an HTTP instrumentation would send it to AWS (docs/adr/0003).
+forge it and an HTTP instrumentation would send it to AWS (docs/adr/0003-identity-in-signed-metadata.md).
 """
 
 import hashlib
 from base64 import b32encode
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from opentelemetry import context
 
 ASSERTION_METADATA_KEY = "cwmcp-assertion-bin"
-_PRINCIPAL_KEY = context.create_key("cwmcp-principal")
+_VERIFIED_KEY = context.create_key("cwmcp-verified")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,16 +30,22 @@ class Principal:
     unauthenticated: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class _Verified:
+    principal: Principal
+    assertion: bytes = field(repr=False)
+
+
 def derive_user_id(issuer: str, subject: str) -> str:
-    """An opaque, stable, injective name of (issuer, subject): `u-` and 26 characters of base32 (130 bits of SHA-256)."""
-    digest = hashlib.sha256(issuer.encode() + b"\x00" + subject.encode()).digest()
+    """An opaque, stable, injective name of (issuer, subject): `u-` and 26 base32 characters (130 bits of SHA-256)."""
+    digest = hashlib.sha256(f"{len(issuer)}:{issuer}{subject}".encode()).digest()
     return "u-" + b32encode(digest).decode().lower()[:26]
 
 
 @contextmanager
-def acting_for(principal: Principal) -> Iterator[None]:
-    """Make `principal` the user of everything in this context, spans included."""
-    token = context.attach(context.set_value(_PRINCIPAL_KEY, principal))
+def acting_for(principal: Principal, assertion: bytes = b"") -> Iterator[None]:
+    """Make `principal` the user of everything in this context, spans included; `assertion` is what proved it."""
+    token = context.attach(context.set_value(_VERIFIED_KEY, _Verified(principal, assertion)))
     try:
         yield
     finally:
@@ -48,13 +54,22 @@ def acting_for(principal: Principal) -> Iterator[None]:
 
 def find_principal(at: context.Context | None = None) -> Principal | None:
     """The verified user of the current context, or None where no user is involved."""
-    found = context.get_value(_PRINCIPAL_KEY, at)
-    return found if isinstance(found, Principal) else None
+    found = context.get_value(_VERIFIED_KEY, at)
+    return found.principal if isinstance(found, _Verified) else None
 
 
 def current_principal() -> Principal:
     """The verified user of the current call; raises LookupError where nobody was verified, which is a defect."""
-    principal = find_principal()
-    if principal is None:
+    return _current().principal
+
+
+def current_assertion() -> bytes:
+    """The assertion that proved the current user, to present to auth_service; raises LookupError as above."""
+    return _current().assertion
+
+
+def _current() -> _Verified:
+    found = context.get_value(_VERIFIED_KEY)
+    if not isinstance(found, _Verified):
         raise LookupError("no verified principal in this context")
-    return principal
+    return found

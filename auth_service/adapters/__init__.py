@@ -1,0 +1,1 @@
+"""What the rules need from outside: issuers' keys, AWS STS, files. No decisions are made here."""

@@ -1,0 +1,92 @@
+"""The policy and issuer files: read, validated with readable faults, and the policy read again when it changes."""
+
+import asyncio
+import logging
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+from pydantic import ValidationError
+
+from auth_service.domain.issuers import Issuer, build_issuers
+from auth_service.domain.policy import Policy
+from servicekit.lifecycle import ConfigurationError
+
+_log = logging.getLogger(__name__)
+_LOOK_AGAIN_S: Final = 2.0
+
+
+def read_policy(path: Path) -> Policy:
+    """The policy in a YAML file. Raises ConfigurationError listing every fault with its place."""
+    try:
+        return Policy.model_validate(_read_yaml(path))
+    except ValidationError as error:
+        raise ConfigurationError(_describe(path, error)) from None
+
+
+def read_issuers(path: Path) -> dict[str, Issuer]:
+    """The issuers table in a YAML file with the one key `issuers`. Raises ConfigurationError."""
+    document = _read_yaml(path)
+    entries = document.get("issuers")
+    if set(document) != {"issuers"} or not isinstance(entries, list) or not entries:
+        raise ConfigurationError(f"{path}: must have the one key issuers, a list")
+    try:
+        return build_issuers(entries)
+    except ValidationError as error:
+        raise ConfigurationError(_describe(path, error)) from None
+    except (ValueError, AttributeError) as error:
+        raise ConfigurationError(f"{path}: {error}") from None
+
+
+class WatchedPolicy:
+    """The policy in force. A changed file takes effect within seconds; a faulty one is reported and ignored."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._seen = _fingerprint(path)
+        self.current = read_policy(path)
+
+    def reload_if_changed(self) -> None:
+        """Raises ConfigurationError when the new file is faulty; the policy in force stays."""
+        now = _fingerprint(self._path)
+        if now == self._seen:
+            return
+        self._seen = now
+        self.current = read_policy(self._path)
+        _log.info("the policy was read again: %d accounts", len(self.current.accounts))
+
+    async def keep_reading(self) -> None:
+        """Look for changes until cancelled."""
+        while True:
+            await asyncio.sleep(_LOOK_AGAIN_S)
+            try:
+                await asyncio.to_thread(self.reload_if_changed)
+            except (ConfigurationError, OSError) as error:
+                _log.error("keeping the policy in force: %s", error)
+
+
+def _fingerprint(path: Path) -> tuple[int, int, int]:
+    """Changes when the file is written or replaced, also by Kubernetes' swap of a link to a new folder."""
+    try:
+        found = path.stat()
+    except OSError as error:
+        raise ConfigurationError(f"cannot read {path}: {error.strerror}") from error
+    return found.st_ino, found.st_mtime_ns, found.st_size
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        document = yaml.safe_load(path.read_text())
+    except OSError as error:
+        raise ConfigurationError(f"cannot read {path}: {error.strerror}") from error
+    except yaml.YAMLError as error:
+        raise ConfigurationError(f"{path} is not YAML: {error}") from error
+    if not isinstance(document, dict):
+        raise ConfigurationError(f"{path}: must be a mapping")
+    return document
+
+
+def _describe(path: Path, error: ValidationError) -> str:
+    faults = error.errors(include_input=False, include_url=False)
+    lines = (f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}" for fault in faults)
+    return "\n".join(f"{path}: {line}" for line in lines)

@@ -1,0 +1,168 @@
+"""From a bearer to a vouched-for user: the order of all checks, and the short memory of their outcome.
+
+Cheap checks come first; nothing reaches an issuer before the token is well-formed and of a listed issuer. A verdict is
+remembered by the token's SHA-256 for at most a minute and never beyond the token's end.
+"""
+
+import hashlib
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from cachetools import TLRUCache, TTLCache
+
+from auth_service.adapters.jwks import VerificationKey
+from auth_service.adapters.signatures import check_signature
+from auth_service.adapters.signing_keys import SigningKeys
+from auth_service.domain.access_tokens import check_claims, check_header, parse, read_principal
+from auth_service.domain.issuers import Issuer
+from servicekit import assertions
+from servicekit.errors import Reason, ServiceError
+from servicekit.identity import Principal, derive_user_id
+
+_VERDICT_LIFETIME_S: Final = 60.0
+_VERDICTS: Final = 50_000
+_REFUSAL_LIFETIME_S: Final = 10.0
+_REFUSALS: Final = 10_000
+_LOCAL_TOKEN_LIFETIME_S: Final = 300.0
+
+
+class KeyFinder(Protocol):
+    """The keys of one issuer."""
+
+    async def find(self, key_id: str) -> VerificationKey:
+        """The key of that id. Raises ServiceError."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A user and what proves it to the next service. Times are Unix seconds."""
+
+    principal: Principal
+    token_expires_at_s: float
+    assertion: bytes = field(repr=False)
+    assertion_expires_at_s: float
+    remembered_until_s: float
+
+
+class Authenticator(Protocol):
+    """Turns what a client presented into a verdict."""
+
+    async def authenticate(self, token: str, claimed_email: str) -> Verdict:
+        """Raises ServiceError with the reason of the refusal."""
+        ...
+
+
+class Voucher:
+    """Signs assertions for one audience."""
+
+    def __init__(self, keys: SigningKeys, audience: str) -> None:
+        self._keys = keys
+        self._audience = audience
+
+    def vouch(self, principal: Principal, token_expires_at_s: float, now_s: float) -> Verdict:
+        """An assertion of at most five minutes, ending with the token at the latest."""
+        issued_at_s = int(now_s)
+        expires_at_s = int(min(issued_at_s + assertions.MAX_LIFETIME_S, token_expires_at_s))
+        key = self._keys.active
+        assertion = assertions.sign(
+            principal,
+            key=key.private,
+            key_id=key.key_id,
+            audience=self._audience,
+            issued_at_s=issued_at_s,
+            expires_at_s=expires_at_s,
+        )
+        remembered_until_s = min(now_s + _VERDICT_LIFETIME_S, float(expires_at_s))
+        return Verdict(principal, token_expires_at_s, assertion, float(expires_at_s), remembered_until_s)
+
+
+class TokenAuthenticator:
+    """Validates access tokens of the listed issuers."""
+
+    def __init__(
+        self,
+        issuers: Mapping[str, Issuer],
+        keys: Mapping[str, KeyFinder],
+        voucher: Voucher,
+        *,
+        required_scopes: Sequence[str],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """`issuers` and `keys` have the same names; a token needs all `required_scopes`."""
+        self._issuers = issuers
+        self._keys = keys
+        self._voucher = voucher
+        self._required_scopes = tuple(required_scopes)
+        self._clock = clock
+        self._verdicts: TLRUCache[bytes, Verdict] = TLRUCache(
+            _VERDICTS, ttu=lambda _key, verdict, _now: verdict.remembered_until_s, timer=clock
+        )
+        self._refusals: TTLCache[bytes, ServiceError] = TTLCache(_REFUSALS, ttl=_REFUSAL_LIFETIME_S, timer=clock)
+
+    async def authenticate(self, token: str, claimed_email: str) -> Verdict:
+        """Raises ServiceError: TOKEN_*, SCOPE_INSUFFICIENT, EMAIL_MISMATCH, ISSUER_UNAVAILABLE."""
+        digest = hashlib.sha256(token.encode(errors="surrogatepass")).digest()
+        verdict = self._verdicts.get(digest) or await self._judge(token, digest)
+        email = verdict.principal.email
+        if claimed_email and email and claimed_email.casefold() != email.casefold():
+            raise ServiceError(Reason.EMAIL_MISMATCH, "the e-mail named by the client is not that of the token")
+        return verdict
+
+    async def _judge(self, token: str, digest: bytes) -> Verdict:
+        refusal = self._refusals.get(digest)
+        if refusal is not None:
+            raise refusal.with_traceback(None)
+        try:
+            verdict = await self._validate(token)
+        except ServiceError as error:
+            if error.reason is not Reason.ISSUER_UNAVAILABLE:  # that is no judgement of the token
+                self._refusals[digest] = error
+            raise
+        self._verdicts[digest] = verdict
+        return verdict
+
+    async def _validate(self, token: str) -> Verdict:
+        unverified = parse(token)
+        issuer = self._issuers.get(unverified.issuer) if isinstance(unverified.issuer, str) else None
+        if issuer is None:
+            raise ServiceError(Reason.TOKEN_ISSUER_UNKNOWN, "the token's issuer is not accepted here")
+        check_header(unverified, issuer)
+        check_signature(token, unverified.algorithm, await self._keys[issuer.issuer].find(unverified.key_id))
+        now_s = self._clock()
+        expires_at_s = check_claims(unverified, issuer, now_s)
+        principal = read_principal(unverified, issuer)
+        missing = [scope for scope in self._required_scopes if scope not in principal.scopes]
+        if missing:
+            needed = " ".join(self._required_scopes)
+            message = f"the token lacks the scope {' '.join(missing)}"
+            raise ServiceError(Reason.SCOPE_INSUFFICIENT, message, details={"scope": needed})
+        return self._voucher.vouch(principal, expires_at_s, now_s)
+
+
+class NoAuthentication:
+    """ENABLE_AUTH=false: everybody is the person at this machine. Bound to loopback by the settings' guard."""
+
+    def __init__(
+        self, voucher: Voucher, required_scopes: Sequence[str], clock: Callable[[], float] = time.time
+    ) -> None:
+        self._voucher = voucher
+        self._clock = clock
+        self._principal = Principal(
+            user_id=derive_user_id("local", "local"),
+            issuer="local",
+            subject="local",
+            scopes=tuple(required_scopes),
+            client_id="local",
+            unauthenticated=True,
+        )
+        self._verdict: Verdict | None = None
+
+    async def authenticate(self, token: str, claimed_email: str) -> Verdict:
+        """Vouch for the local person; what the client presents is not looked at."""
+        now_s = self._clock()
+        if self._verdict is None or self._verdict.remembered_until_s <= now_s:
+            self._verdict = self._voucher.vouch(self._principal, now_s + _LOCAL_TOKEN_LIFETIME_S, now_s)
+        return self._verdict

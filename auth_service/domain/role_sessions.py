@@ -1,0 +1,66 @@
+"""How a user's AWS session is named, tagged and limited, so that CloudTrail shows who did what. Pure.
+
+Limits are AssumeRole's in the AWS STS API reference: names of 2 to 64 of [\\w+=,.@-], policies of 2,048 characters.
+"""
+
+import json
+import re
+from typing import Any, Final
+
+from auth_service.domain.policy import Account
+from servicekit.identity import Principal
+
+_ILLEGAL_IN_NAME: Final = re.compile(r"[^A-Za-z0-9_+=,.@-]+")
+_READABLE_CHARACTERS: Final = 20
+USER_TAG: Final = "mcp_sub"
+
+# A ceiling for every session: what the product reads, and starting and stopping Logs Insights queries.
+READ_ONLY_ACTIONS: Final = (
+    "cloudwatch:DescribeAlarmHistory",
+    "cloudwatch:DescribeAlarms",
+    "cloudwatch:DescribeAnomalyDetectors",
+    "cloudwatch:GetMetricData",
+    "cloudwatch:ListMetrics",
+    "logs:DescribeAccountPolicies",
+    "logs:DescribeIndexPolicies",
+    "logs:DescribeLogGroups",
+    "logs:DescribeQueries",
+    "logs:DescribeQueryDefinitions",
+    "logs:GetQueryResults",
+    "logs:ListAnomalies",
+    "logs:ListLogAnomalyDetectors",
+    "logs:StartQuery",
+    "logs:StopQuery",
+)
+
+
+def session_name(principal: Principal) -> str:
+    """RoleSessionName: a readable part of the subject, then the user id, which makes it injective."""
+    readable = _ILLEGAL_IN_NAME.sub("-", principal.subject)[:_READABLE_CHARACTERS].strip("-")
+    return f"{readable}-{principal.user_id}" if readable else principal.user_id
+
+
+def source_identity(principal: Principal) -> str:
+    """SourceIdentity: the opaque user id. It shows in other accounts' trails, so it is no name and no e-mail."""
+    return principal.user_id
+
+
+def session_tags(principal: Principal) -> list[dict[str, str]]:
+    """Tags for trust policies and attribute-based access control."""
+    return [{"Key": USER_TAG, "Value": principal.user_id}]
+
+
+def session_policy(account: Account) -> str | None:
+    """The session policy as compact JSON, or None."""
+    match account.session_policy:
+        case "none":
+            return None
+        case "read-only":
+            statement = {"Effect": "Allow", "Action": list(READ_ONLY_ACTIONS), "Resource": "*"}
+            return _compact({"Version": "2012-10-17", "Statement": [statement]})
+        case policy:
+            return _compact(policy)
+
+
+def _compact(policy: Any) -> str:
+    return json.dumps(policy, separators=(",", ":"))

@@ -1,0 +1,1 @@
+"""The gRPC servicers: proto messages to domain values and back, nothing else."""

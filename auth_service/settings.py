@@ -1,0 +1,60 @@
+"""auth_service's configuration. The only file of this service that knows names of environment variables."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field, model_validator
+from pydantic_settings import SettingsConfigDict
+
+from servicekit import settings as shared
+from servicekit.settings import GrpcServiceSettings
+
+
+class AuthSettings(GrpcServiceSettings):
+    """Read from AUTH_* and from the names that the product's first plan gave."""
+
+    model_config = SettingsConfigDict(env_prefix="AUTH_")
+
+    oauth_issuer: str | None = Field(default=None, validation_alias="OAUTH_ISSUER")
+    oauth_audience: str | None = Field(default=None, validation_alias="OAUTH_AUDIENCE")
+    oauth_jwks_url: str | None = Field(default=None, validation_alias="OAUTH_JWKS_URL")
+    issuers_file: Path | None = None
+    policy_file: Path | None = None
+    signing_keys_dir: Path | None = None
+    required_scopes: tuple[str, ...] = ("aws:cloudwatch",)
+    assertion_audience: str = "cloudwatch-service"
+    aws_region: str = Field(default="us-east-1", validation_alias="AWS_REGION")
+    aws_profile: str | None = Field(default=None, validation_alias="AWS_PROFILE")
+    callers_authentication: tuple[str, ...] = ("mcp-frontend", "agent")
+    callers_signing_keys: tuple[str, ...] = ("cloudwatch-service",)
+    callers_credentials: tuple[str, ...] = ("cloudwatch-service",)
+    """Certificate names that may call each gRPC service."""
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if not self.enable_auth:
+            shared.refuse_remote_without_authentication(self, self.listen_address)
+            return self
+        if self.policy_file is None:
+            raise ValueError("AUTH_POLICY_FILE is required")
+        if (self.issuers_file is None) == (self.oauth_issuer is None):
+            raise ValueError("set either AUTH_ISSUERS_FILE or OAUTH_ISSUER")
+        if self.oauth_issuer is not None and self.oauth_audience is None:
+            raise ValueError("OAUTH_ISSUER needs OAUTH_AUDIENCE")
+        return self
+
+    def single_issuer(self) -> Mapping[str, object]:
+        """The issuers table's one entry that the OAUTH_* names describe."""
+        entry: dict[str, object] = {
+            "issuer": self.oauth_issuer,
+            "audiences": [name.strip() for name in (self.oauth_audience or "").split(",") if name.strip()],
+        }
+        if self.oauth_jwks_url:
+            entry["jwks_url"] = self.oauth_jwks_url
+        return entry
+
+
+def load() -> AuthSettings:
+    """The settings of this process. Raises SettingsError."""
+    return shared.load(AuthSettings)

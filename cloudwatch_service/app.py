@@ -1,0 +1,103 @@
+"""The composition root: builds everything once, in order; leaving it undoes it in reverse."""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from importlib.metadata import version
+
+import grpc
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cwmcp.auth.v1 import signing_key_service_pb2 as signing_key_pb
+from cwmcp.auth.v1.credential_service_pb2_grpc import CredentialServiceStub
+from cwmcp.auth.v1.signing_key_service_pb2_grpc import SigningKeyServiceStub
+from cwmcp.cloudwatch.v1 import accounts_service_pb2_grpc as accounts_grpc
+from cwmcp.cloudwatch.v1 import alarms_service_pb2_grpc as alarms_grpc
+from cwmcp.cloudwatch.v1 import logs_service_pb2_grpc as logs_grpc
+from cwmcp.cloudwatch.v1 import metrics_service_pb2_grpc as metrics_grpc
+
+from cloudwatch_service.aws.credentials import AuthServiceCredentials
+from cloudwatch_service.aws.pool import ClientPool
+from cloudwatch_service.aws.session import SessionSource
+from cloudwatch_service.aws.shared_clients import SharedClients
+from cloudwatch_service.rpc.accounts import AccountsServicer
+from cloudwatch_service.rpc.alarms import AlarmsServicer
+from cloudwatch_service.rpc.logs import LogsServicer
+from cloudwatch_service.rpc.metrics import MetricsServicer
+from cloudwatch_service.settings import CloudwatchSettings
+from servicekit.assertions import AssertionVerifier, KeySource
+from servicekit.background import in_background
+from servicekit.grpc_client import connected
+from servicekit.grpc_errors import raising_service_errors
+from servicekit.grpc_layers import ServiceRules
+from servicekit.grpc_server import HostedService, serving
+from servicekit.telemetry.setup import tracing
+
+_NAME = "cloudwatch-service"
+_KEYS_TIMEOUT_S = 5.0
+_RETRIED = (
+    ("cwmcp.auth.v1.SigningKeyService", "GetSigningKeys"),
+    ("cwmcp.auth.v1.CredentialService", "IssueCredentials"),
+    ("cwmcp.auth.v1.CredentialService", "ListAccounts"),
+)
+
+
+def check(settings: CloudwatchSettings) -> None:
+    """Read what the settings point to. Raises CertificateError."""
+    settings.tls.read()
+
+
+@asynccontextmanager
+async def open_service(settings: CloudwatchSettings) -> AsyncIterator[None]:
+    """Serve while open. Raises CertificateError, OSError."""
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(tracing(_NAME, version("cloudwatch-mcp"), settings.otlp_endpoint))
+        auth = await stack.enter_async_context(
+            connected(settings.auth_target, settings.auth_server_name, settings.tls, retried_methods=_RETRIED)
+        )
+        clients = SharedClients()
+        stack.push_async_callback(clients.close)
+        source = AuthServiceCredentials(CredentialServiceStub(auth))
+        pool = ClientPool(clients, source, default_region=settings.aws_region, limits=settings.pool_limits)
+        stack.push_async_callback(pool.close)
+        await stack.enter_async_context(in_background(pool.keep_dropping_idle()))
+        for service in ("cloudwatch", "logs"):  # the first user does not wait for them
+            await clients.get(service, settings.aws_region)
+        await stack.enter_async_context(
+            serving(
+                settings.listen_address,
+                settings.tls,
+                _services(settings, pool),
+                settings.limits,
+                check=AssertionVerifier(_published_keys(auth)),
+                audiences_of=lambda _: (settings.own_name,),
+            )
+        )
+        yield
+
+
+def _services(settings: CloudwatchSettings, sessions: SessionSource) -> list[HostedService]:
+    registrations: dict[str, Callable[[grpc.aio.Server], None]] = {
+        "AccountsService": lambda server: accounts_grpc.add_AccountsServiceServicer_to_server(
+            AccountsServicer(sessions), server
+        ),
+        "AlarmsService": lambda server: alarms_grpc.add_AlarmsServiceServicer_to_server(
+            AlarmsServicer(sessions), server
+        ),
+        "LogsService": lambda server: logs_grpc.add_LogsServiceServicer_to_server(LogsServicer(sessions), server),
+        "MetricsService": lambda server: metrics_grpc.add_MetricsServiceServicer_to_server(
+            MetricsServicer(sessions), server
+        ),
+    }
+    rules = ServiceRules(frozenset(settings.callers), for_user=True)
+    return [HostedService(f"cwmcp.cloudwatch.v1.{name}", add, rules) for name, add in registrations.items()]
+
+
+def _published_keys(auth: grpc.aio.Channel) -> KeySource:
+    """The keys as auth_service publishes them."""
+    stub = SigningKeyServiceStub(auth)
+
+    async def fetch() -> Mapping[str, Ed25519PublicKey]:
+        with raising_service_errors():
+            response = await stub.GetSigningKeys(signing_key_pb.GetSigningKeysRequest(), timeout=_KEYS_TIMEOUT_S)
+        return {key.key_id: Ed25519PublicKey.from_public_bytes(key.ed25519_public_key) for key in response.keys}
+
+    return fetch

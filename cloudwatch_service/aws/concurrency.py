@@ -1,0 +1,19 @@
+"""Two AWS calls at once without leaving one behind. It must not start anything that outlives the caller."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+First = TypeVar("First")
+Second = TypeVar("Second")
+
+
+async def both(first: Coroutine[Any, Any, First], second: Coroutine[Any, Any, Second]) -> tuple[First, Second]:
+    """The results of the two; the first failure cancels the other and is raised as itself, not in a group."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            first_task = group.create_task(first)
+            second_task = group.create_task(second)
+    except BaseExceptionGroup as failures:
+        raise failures.exceptions[0] from None
+    return first_task.result(), second_task.result()

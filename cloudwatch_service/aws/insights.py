@@ -1,0 +1,142 @@
+"""Runs Logs Insights queries for one user and never leaves one running. It must not keep a query for later.
+
+AWS charges for what a query scans and allows few at a time, so every way out of `run_query` other than the query's own
+end stops it at AWS: cancellation, an early close, a failure, the timeout, and a cancellation before its id is known.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from cloudwatch_service.aws.session import UserSession
+from cloudwatch_service.domain.insights import InsightsQuery, QueryResult, parse_progress, parse_result
+from servicekit.errors import ServiceError
+
+_log = logging.getLogger(__name__)
+_FIRST_DELAY_S: Final = 0.2
+_DELAY_FACTOR: Final = 1.5
+_LAST_DELAY_S: Final = 1.0
+_MANY_ROWS: Final = 1_000  # from here on parsing takes long enough to make other users wait
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How polling tells the time and waits, both in seconds."""
+
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+
+
+@dataclass(frozen=True, slots=True)
+class QueryStep:
+    """One step of a query; only the last one, which is `done`, has rows."""
+
+    result: QueryResult
+    done: bool
+    timed_out: bool = False
+
+
+async def run_query(
+    session: UserSession, query: InsightsQuery, timeout_s: float, pace: Pace
+) -> AsyncGenerator[QueryStep]:
+    """Start `query` and yield its progress until AWS or the timeout ends it; at the timeout, the rows found so far.
+
+    Close it (`contextlib.aclosing`) inside the session: closing is what stops a query given up. Raises ServiceError.
+    """
+    ends = pace.clock() + timeout_s
+    query_id = await _start(session, query)
+    running = True
+    try:
+        yield QueryStep(QueryResult(query_id, "Scheduled"), done=False)
+        delay_s = _FIRST_DELAY_S
+        while True:
+            await pace.sleep(max(0.0, min(delay_s, ends - pace.clock())))
+            answer = await session.call("logs", "get_query_results", queryId=query_id)
+            progress = parse_progress(query_id, answer)
+            running = not progress.ended
+            timed_out = running and pace.clock() >= ends
+            if timed_out or not running:
+                break
+            yield QueryStep(progress, done=False)
+            delay_s = min(delay_s * _DELAY_FACTOR, _LAST_DELAY_S)
+        if running:
+            running = False
+            await _outlast(_stop(session, query_id))
+        yield QueryStep(await _parse(query_id, answer), done=True, timed_out=timed_out)
+    finally:
+        if running:
+            await _outlast(_stop(session, query_id))
+
+
+async def get_results(session: UserSession, query_id: str) -> QueryResult:
+    """What the query has found so far. Raises ServiceError."""
+    return await _parse(query_id, await session.call("logs", "get_query_results", queryId=query_id))
+
+
+async def stop_query(session: UserSession, query_id: str) -> bool:
+    """Stop the query; whether AWS did. Raises ServiceError, also when the query has already ended."""
+    answer = await session.call("logs", "stop_query", queryId=query_id)
+    return bool(answer.get("success"))
+
+
+async def _parse(query_id: str, answer: Mapping[str, Any]) -> QueryResult:
+    if len(answer.get("results") or ()) > _MANY_ROWS:
+        return await asyncio.to_thread(parse_result, query_id, answer)
+    return parse_result(query_id, answer)
+
+
+async def _start(session: UserSession, query: InsightsQuery) -> str:
+    """The id of the started query. When cancelled meanwhile, waits for the id, to stop what nobody waits for."""
+    parameters: dict[str, Any] = {
+        "logGroupIdentifiers" if query.by_identifier else "logGroupNames": list(query.log_groups),
+        "startTime": query.start_s,
+        "endTime": query.end_s,
+        "queryString": query.query_string,
+    }
+    if query.limit is not None:
+        parameters["limit"] = query.limit
+    starting = asyncio.create_task(_query_id(session, parameters))
+    try:
+        return await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        await _outlast(_stop_once_started(session, starting))
+        raise
+
+
+async def _query_id(session: UserSession, parameters: Mapping[str, Any]) -> str:
+    answer = await session.call("logs", "start_query", **parameters)
+    query_id: str = answer["queryId"]
+    return query_id
+
+
+async def _stop_once_started(session: UserSession, starting: asyncio.Task[str]) -> None:
+    try:
+        query_id = await starting
+    except ServiceError:
+        return
+    await _stop(session, query_id)
+
+
+async def _stop(session: UserSession, query_id: str) -> None:
+    """Stop the query whatever became of the call; a refusal is logged, because the query may just have ended."""
+    try:
+        await session.call_detached("logs", "stop_query", queryId=query_id)
+    except ServiceError as error:
+        _log.warning("query %s could not be stopped: %s", query_id, error)
+
+
+async def _outlast(work: Coroutine[Any, Any, None]) -> None:
+    """Run `work` to its end even when the caller is cancelled meanwhile; the cancellation goes on afterwards."""
+    task = asyncio.create_task(work)
+    cancellation: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError as error:
+            cancellation = error
+    if cancellation is not None:
+        raise cancellation
+    task.result()

@@ -1,0 +1,199 @@
+"""The pool: for each (user, account) the keys, the bound on concurrent calls, and when they were last confirmed.
+
+A user costs a few hundred bytes, because the clients are shared and own no keys. Entries leave by age of last use, by
+idleness and at shutdown; one that is in use is never dropped. Keys are confirmed with auth_service every minute, so a
+changed policy takes effect within one.
+"""
+
+import asyncio
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+from cloudwatch_service.aws.credentials import CredentialSource, IssuedCredentials
+from cloudwatch_service.aws.session import Account
+from cloudwatch_service.aws.shared_clients import SharedClients
+from cloudwatch_service.aws.user_session import PooledSession
+from servicekit.errors import Reason, ServiceError, invalid
+from servicekit.identity import current_principal
+
+_log = logging.getLogger(__name__)
+T = TypeVar("T")
+_Key = tuple[str, str]
+_LAST_MINUTE_S: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class PoolLimits:
+    """Bounds of the pool."""
+
+    max_entries: int = 20_000
+    max_idle_s: float = 900.0
+    max_concurrent_calls_per_user: int = 10
+    confirm_after_s: float = 60.0
+    use_unconfirmed_for_s: float = 300.0
+
+
+class _Entry:
+    """One user in one account. Everything in it is that user's and nobody else's."""
+
+    __slots__ = ("_alias", "_asking", "_clock", "_confirmed_at_s", "_held", "_limits", "_source", "bulkhead",
+                 "in_use", "used_at_s")  # fmt: skip
+
+    def __init__(self, alias: str, source: CredentialSource, limits: PoolLimits, clock: Callable[[], float]) -> None:
+        self._alias = alias
+        self._source = source
+        self._limits = limits
+        self._clock = clock
+        self._held: IssuedCredentials | None = None
+        self._confirmed_at_s = float("-inf")
+        self._asking: asyncio.Task[IssuedCredentials] | None = None
+        self.bulkhead = asyncio.Semaphore(limits.max_concurrent_calls_per_user)
+        self.in_use = 0
+        self.used_at_s = clock()
+
+    async def current(self) -> IssuedCredentials:
+        """Keys that are good now: those held, or fresh ones when they are near their end or unconfirmed for long."""
+        now_s = self._clock()
+        held = self._held
+        if held is not None and now_s - self._confirmed_at_s < self._limits.confirm_after_s and _lasts(held, now_s):
+            return held
+        try:
+            return await self._ask()
+        except ServiceError as error:
+            is_definite = error.reason not in (Reason.UNAVAILABLE, Reason.AWS_UNAVAILABLE, Reason.DEADLINE_EXCEEDED)
+            confirmed_for_s = now_s - self._confirmed_at_s
+            if held is None or is_definite or confirmed_for_s > self._limits.use_unconfirmed_for_s:
+                self._held = None
+                raise
+            if not _lasts(held, now_s):
+                raise
+            _log.warning("using keys that auth_service cannot confirm now: %s", error)
+            return held
+
+    def discard(self, refused: IssuedCredentials) -> None:
+        """Forget keys that AWS does not accept, unless they were replaced meanwhile."""
+        if self._held is refused:
+            self._held = None
+
+    async def _ask(self) -> IssuedCredentials:
+        """Ask once for all who wait. One who gives up does not end it for the others."""
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.create_task(self._source.issue(self._alias))
+            self._asking.add_done_callback(self._asked)
+        return await asyncio.shield(self._asking)
+
+    def _asked(self, task: "asyncio.Task[IssuedCredentials]") -> None:
+        self._asking = None
+        if task.cancelled() or task.exception() is not None:
+            return
+        self._held, self._confirmed_at_s = task.result(), self._clock()
+
+
+class ClientPool:
+    """Opens sessions for the verified principal of the current call, and for nobody else."""
+
+    def __init__(
+        self,
+        clients: SharedClients,
+        source: CredentialSource,
+        *,
+        default_region: str,
+        limits: PoolLimits | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._clients = clients
+        self._source = source
+        self._default_region = default_region
+        self._limits = limits or PoolLimits()
+        self._clock = clock
+        self._entries: OrderedDict[_Key, _Entry] = OrderedDict()
+        self._detached: set[asyncio.Task[Any]] = set()
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    @asynccontextmanager
+    async def open(self, account_alias: str, region: str) -> AsyncIterator[PooledSession]:
+        """See SessionSource."""
+        entry = self._checkout((current_principal().user_id, account_alias))
+        try:
+            account = (await entry.current()).account
+            chosen = await self._choose_region(account, region)
+            yield PooledSession(self._clients, entry, account, chosen, self._detach)
+        finally:
+            entry.in_use -= 1
+            entry.used_at_s = self._clock()
+
+    async def list_accounts(self) -> list[Account]:
+        """See SessionSource."""
+        return await self._source.list_accounts()
+
+    def drop_idle(self) -> int:
+        """Drop entries that nobody used for long; returns how many."""
+        before_s = self._clock() - self._limits.max_idle_s
+        idle = [key for key, entry in self._entries.items() if entry.in_use == 0 and entry.used_at_s < before_s]
+        for key in idle:
+            del self._entries[key]
+        return len(idle)
+
+    async def keep_dropping_idle(self) -> None:
+        """Drop idle entries now and then until cancelled."""
+        while True:
+            await asyncio.sleep(self._limits.max_idle_s / 10)
+            self.drop_idle()
+
+    async def close(self) -> None:
+        """Let detached calls end (they are bounded), then forget every user."""
+        await asyncio.gather(*self._detached, return_exceptions=True)
+        self._entries.clear()
+
+    def _checkout(self, key: _Key) -> _Entry:
+        entry = self._entries.get(key)
+        if entry is None:
+            self._make_room()
+            entry = self._entries[key] = _Entry(key[1], self._source, self._limits, self._clock)
+        else:
+            self._entries.move_to_end(key)
+        entry.in_use += 1
+        return entry
+
+    def _make_room(self) -> None:
+        """Drop the least recently used entry that nobody is using. Raises TOO_MANY_CALLS when all are in use."""
+        if len(self._entries) < self._limits.max_entries:
+            return
+        for key, entry in self._entries.items():
+            if entry.in_use == 0:
+                del self._entries[key]
+                return
+        raise ServiceError(Reason.TOO_MANY_CALLS, "too many users are being served now", retry_after_s=1.0)
+
+    async def _choose_region(self, account: Account, region: str) -> str:
+        chosen = region or account.default_region or self._default_region
+        if account.regions and chosen not in account.regions:
+            allowed = ", ".join(account.regions)
+            message = f"the account {account.alias} may be used in {allowed}, not in {chosen}"
+            raise ServiceError(
+                Reason.REGION_NOT_ALLOWED,
+                message,
+                field="region",
+                details={"regions": allowed, "account": account.alias},
+            )
+        if chosen not in await self._clients.regions(account.partition):
+            raise invalid("region", f"{chosen[:40]} is not an AWS region of the partition {account.partition}")
+        return chosen
+
+    async def _detach(self, work: Awaitable[T]) -> T:
+        """Run `work` to its end even when the call that wants it is cancelled."""
+        task = asyncio.ensure_future(work)
+        self._detached.add(task)
+        task.add_done_callback(self._detached.discard)
+        return await asyncio.shield(task)
+
+
+def _lasts(credentials: IssuedCredentials, now_s: float) -> bool:
+    return now_s < credentials.expires_at_s - _LAST_MINUTE_S

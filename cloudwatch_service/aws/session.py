@@ -1,0 +1,61 @@
+"""What an RPC gets to work with: AWS as one verified user in one account and region."""
+
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+AwsService = Literal["cloudwatch", "logs"]
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An AWS account as the policy offers it to one user."""
+
+    alias: str
+    account_id: str
+    description: str
+    regions: tuple[str, ...]
+    default_region: str
+    is_default: bool
+    partition: str = "aws"
+
+
+class UserSession(Protocol):
+    """AWS as one user, in one account and region. Valid inside the `async with` that opened it."""
+
+    @property
+    def account(self) -> Account:
+        """The account that calls act on."""
+        ...
+
+    @property
+    def region(self) -> str:
+        """The region that calls go to."""
+        ...
+
+    async def call(self, service: AwsService, operation: str, **parameters: Any) -> dict[str, Any]:
+        """Call one operation, such as ("logs", "start_query"), and return AWS's answer.
+
+        Times out by the RPC's deadline; retries throttling and server faults as botocore's standard mode does.
+        Raises ServiceError with an AWS_* reason, `aws_request_id`, `aws_error_code` and `operation` in its details.
+        """
+        ...
+
+    async def call_detached(self, service: AwsService, operation: str, **parameters: Any) -> dict[str, Any]:
+        """As `call`, but outside the RPC's deadline and cancellation, for cleaning up: ("logs", "stop_query")."""
+        ...
+
+
+class SessionSource(Protocol):
+    """Opens sessions for the verified principal of the current RPC, and for nobody else."""
+
+    def open(self, account_alias: str, region: str) -> AbstractAsyncContextManager[UserSession]:
+        """A session for the account (empty: the user's default) and region (empty: the account's default).
+
+        Raises ServiceError when the user may not use them or AWS issues no credentials.
+        """
+        ...
+
+    async def list_accounts(self) -> list[Account]:
+        """The accounts that the user may name, in order of alias. Raises ServiceError."""
+        ...

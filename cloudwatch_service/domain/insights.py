@@ -1,0 +1,136 @@
+"""Logs Insights queries: what may be asked, and what a GetQueryResults answer says. It must not call anything."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Final
+
+from cloudwatch_service.domain.log_groups import without_wildcard
+from servicekit.errors import invalid
+
+MAX_LOG_GROUPS: Final = 50  # AWS API: StartQuery
+MAX_ROWS: Final = 10_000  # AWS API: StartQuery
+MAX_QUERY_CHARACTERS: Final = 10_000  # AWS API: StartQuery
+MAX_TIMEOUT_S: Final = 3_600.0  # AWS ends a query after 60 minutes (AWS API: GetQueryResults)
+DEFAULT_TIMEOUT_S: Final = 30.0
+
+_ENDED: Final = frozenset({"Complete", "Failed", "Cancelled", "Timeout"})
+_POINTER_FIELD: Final = "@ptr"  # an opaque handle for GetLogRecord, of no use to a reader
+
+
+@dataclass(frozen=True, slots=True)
+class InsightsQuery:
+    """A checked query. Log groups are names, or names and ARNs when `by_identifier`; times in whole seconds."""
+
+    log_groups: tuple[str, ...]
+    by_identifier: bool
+    start_s: int
+    end_s: int
+    query_string: str
+    limit: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class QueryStatistics:
+    """AWS API: QueryStatistics."""
+
+    records_matched: float
+    records_scanned: float
+    bytes_scanned: float
+
+
+@dataclass(frozen=True, slots=True)
+class QueryResult:
+    """The state of a query. A row is a sequence of (field, value)."""
+
+    query_id: str
+    status: str
+    statistics: QueryStatistics | None = None
+    rows: tuple[tuple[tuple[str, str], ...], ...] = ()
+
+    @property
+    def ended(self) -> bool:
+        """Whether AWS will not work on the query any more. Unknown is not an end: AWS may know later."""
+        return self.status in _ENDED
+
+
+def insights_query(
+    log_group_names: Sequence[str],
+    log_group_identifiers: Sequence[str],
+    start_time: datetime | None,
+    end_time: datetime | None,
+    query_string: str,
+    limit: int,
+) -> InsightsQuery:
+    """A checked query; limit 0 leaves it to AWS, fractions of a second are cut. Raises ServiceError naming the field.
+
+    ARNs go as identifiers from either list, because AWS allows no ":" in logGroupNames.
+    """
+    if start_time is None:
+        raise invalid("start_time", "start_time is required")
+    if end_time is None:
+        raise invalid("end_time", "end_time is required")
+    if start_time > end_time:
+        raise invalid("start_time", "start_time is after end_time")
+    if not query_string.strip():
+        raise invalid("query_string", "query_string is required")
+    if len(query_string) > MAX_QUERY_CHARACTERS:
+        raise invalid("query_string", f"query_string is longer than {MAX_QUERY_CHARACTERS} characters")
+    if not 0 <= limit <= MAX_ROWS:
+        raise invalid("limit", f"limit must be between 1 and {MAX_ROWS}")
+    log_groups = _one_list(log_group_names, log_group_identifiers)
+    start_s, end_s = _whole_seconds(start_time, "start_time"), _whole_seconds(end_time, "end_time")
+    by_identifier = any(group.startswith("arn:") for group in log_groups)
+    return InsightsQuery(log_groups, by_identifier, start_s, end_s, query_string, limit or None)
+
+
+def check_timeout_s(timeout_s: float) -> float:
+    """The seconds to wait for a result; 0 means 30. Raises ServiceError when negative, not finite, or over an hour."""
+    if not math.isfinite(timeout_s) or not 0 <= timeout_s <= MAX_TIMEOUT_S:
+        raise invalid("timeout_s", f"timeout_s must be between 0 and {MAX_TIMEOUT_S:.0f} seconds")
+    return timeout_s or DEFAULT_TIMEOUT_S
+
+
+def parse_progress(query_id: str, answer: Mapping[str, Any]) -> QueryResult:
+    """What a GetQueryResults answer says apart from the rows, which may be many."""
+    return QueryResult(query_id, answer.get("status") or "Unknown", _parse_statistics(answer.get("statistics")))
+
+
+def parse_result(query_id: str, answer: Mapping[str, Any]) -> QueryResult:
+    """What a GetQueryResults answer says, without @ptr; a cell without a value has an empty one."""
+    rows = tuple(
+        tuple((name, cell.get("value") or "") for cell in row if (name := cell.get("field", "")) != _POINTER_FIELD)
+        for row in answer.get("results") or ()
+    )
+    return replace(parse_progress(query_id, answer), rows=rows)
+
+
+def _parse_statistics(raw: Mapping[str, Any] | None) -> QueryStatistics | None:
+    if not raw:
+        return None
+    return QueryStatistics(
+        records_matched=raw.get("recordsMatched") or 0.0,
+        records_scanned=raw.get("recordsScanned") or 0.0,
+        bytes_scanned=raw.get("bytesScanned") or 0.0,
+    )
+
+
+def _one_list(names: Sequence[str], identifiers: Sequence[str]) -> tuple[str, ...]:
+    """The one list that is given, each group once, ARNs as StartQuery wants them."""
+    if bool(names) == bool(identifiers):
+        raise invalid("log_group_names", "give exactly one of log_group_names and log_group_identifiers")
+    field = "log_group_names" if names else "log_group_identifiers"
+    given = tuple(dict.fromkeys(without_wildcard(group) for group in names or identifiers))
+    if "" in given:
+        raise invalid(field, f"{field} has an empty entry")
+    if len(given) > MAX_LOG_GROUPS:
+        raise invalid(field, f"{field} has {len(given)} entries; AWS allows {MAX_LOG_GROUPS} in one query")
+    return given
+
+
+def _whole_seconds(time: datetime, field: str) -> int:
+    seconds = math.floor(time.timestamp())
+    if seconds < 0:
+        raise invalid(field, f"{field} is before 1970")
+    return seconds

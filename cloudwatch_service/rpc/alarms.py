@@ -1,0 +1,132 @@
+"""AlarmsService: requests to domain values and back. It must not decide anything about alarms itself."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final
+
+import grpc
+from cwmcp.cloudwatch.v1 import alarms_service_pb2 as pb
+from cwmcp.cloudwatch.v1.alarms_service_pb2_grpc import AlarmsServiceServicer
+from cwmcp.cloudwatch.v1.dimension_pb2 import Dimension
+
+from cloudwatch_service.aws.alarms import find_alarm, find_alarms, list_active, read_history
+from cloudwatch_service.aws.concurrency import both
+from cloudwatch_service.aws.session import SessionSource
+from cloudwatch_service.domain.alarm_history import HistoryItem, TimeRangeSuggestion, history_query, suggest_time_ranges
+from cloudwatch_service.domain.alarm_rules import component_names
+from cloudwatch_service.domain.alarms import Alarm, AlarmType
+from cloudwatch_service.rpc.fields import count_or_default, required_text, time_or_none, to_timestamp
+
+_DEFAULT_MAX_ITEMS: Final = 50
+_TYPE: Final = {
+    None: pb.ALARM_TYPE_UNSPECIFIED,
+    AlarmType.METRIC: pb.ALARM_TYPE_METRIC,
+    AlarmType.COMPOSITE: pb.ALARM_TYPE_COMPOSITE,
+}
+
+
+class AlarmsServicer(AlarmsServiceServicer):
+    """Serves alarms of the verified user; `now` tells the time as aware UTC."""
+
+    def __init__(self, sessions: SessionSource, now: Callable[[], datetime]) -> None:
+        self._sessions = sessions
+        self._now = now
+
+    async def ListActiveAlarms(
+        self,
+        request: pb.ListActiveAlarmsRequest,
+        context: grpc.aio.ServicerContext[pb.ListActiveAlarmsRequest, pb.ListActiveAlarmsResponse],
+    ) -> pb.ListActiveAlarmsResponse:
+        """Raises ServiceError."""
+        max_items = count_or_default(request.max_items, _DEFAULT_MAX_ITEMS, "max_items")
+        async with self._sessions.open(request.account, request.region) as session:
+            active = await list_active(session, max_items)
+        return pb.ListActiveAlarmsResponse(
+            metric_alarms=map(_alarm, active.metric_alarms),
+            composite_alarms=map(_alarm, active.composite_alarms),
+            has_more=active.has_more,
+        )
+
+    async def GetAlarmHistory(
+        self,
+        request: pb.GetAlarmHistoryRequest,
+        context: grpc.aio.ServicerContext[pb.GetAlarmHistoryRequest, pb.GetAlarmHistoryResponse],
+    ) -> pb.GetAlarmHistoryResponse:
+        """Raises ServiceError."""
+        query = history_query(
+            required_text(request.alarm_name, "alarm_name"),
+            time_or_none(request, "start_time"),
+            time_or_none(request, "end_time"),
+            request.history_item_type,
+            count_or_default(request.max_items, _DEFAULT_MAX_ITEMS, "max_items"),
+            now=self._now(),
+        )
+        async with self._sessions.open(request.account, request.region) as session:
+            (items, has_more), alarm = await both(read_history(session, query), find_alarm(session, query.alarm_name))
+        return pb.GetAlarmHistoryResponse(
+            alarm=_alarm(alarm) if alarm else None,
+            items=map(_history_item, items),
+            time_range_suggestions=map(_suggestion, suggest_time_ranges(items, alarm)),
+            has_more=has_more,
+        )
+
+    async def ListAlarmComponents(
+        self,
+        request: pb.ListAlarmComponentsRequest,
+        context: grpc.aio.ServicerContext[pb.ListAlarmComponentsRequest, pb.ListAlarmComponentsResponse],
+    ) -> pb.ListAlarmComponentsResponse:
+        """Raises ServiceError."""
+        name = required_text(request.alarm_name, "alarm_name")
+        async with self._sessions.open(request.account, request.region) as session:
+            alarm = await find_alarm(session, name)
+            if alarm is None:
+                return pb.ListAlarmComponentsResponse()
+            names = component_names(alarm.rule or "")
+            components = await find_alarms(session, names)
+        return pb.ListAlarmComponentsResponse(
+            alarm=_alarm(alarm), component_names=names, components=map(_alarm, components)
+        )
+
+
+def _alarm(alarm: Alarm) -> pb.Alarm:
+    watched = alarm.watched
+    return pb.Alarm(
+        name=alarm.name,
+        arn=alarm.arn,
+        description=alarm.description,
+        type=_TYPE[alarm.type],
+        state=alarm.state,
+        state_reason=alarm.state_reason,
+        state_updated_time=to_timestamp(alarm.state_updated_time),
+        metric_name=watched.metric_name,
+        namespace=watched.namespace,
+        dimensions=[Dimension(name=one.name, value=one.value) for one in watched.dimensions],
+        threshold=alarm.threshold,
+        comparison_operator=alarm.comparison_operator,
+        evaluation_periods=alarm.evaluation_periods,
+        period_s=watched.period_s,
+        statistic=watched.statistic,
+        rule=alarm.rule,
+        expression=watched.expression,
+    )
+
+
+def _history_item(item: HistoryItem) -> pb.AlarmHistoryItem:
+    return pb.AlarmHistoryItem(
+        alarm_name=item.alarm_name,
+        alarm_type=_TYPE[item.alarm_type],
+        time=to_timestamp(item.time),
+        item_type=item.item_type,
+        summary=item.summary,
+        old_state=item.old_state,
+        new_state=item.new_state,
+        state_reason=item.state_reason,
+    )
+
+
+def _suggestion(suggestion: TimeRangeSuggestion) -> pb.TimeRangeSuggestion:
+    return pb.TimeRangeSuggestion(
+        start_time=to_timestamp(suggestion.start_time),
+        end_time=to_timestamp(suggestion.end_time),
+        reason=suggestion.reason,
+    )

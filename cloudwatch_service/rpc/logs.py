@@ -1,0 +1,163 @@
+"""LogsService: requests to domain values and back. It must not decide anything about logs itself."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from typing import Final
+
+import grpc
+from cwmcp.cloudwatch.v1 import logs_service_pb2 as pb
+from cwmcp.cloudwatch.v1.logs_service_pb2_grpc import LogsServiceServicer
+
+from cloudwatch_service.aws.concurrency import both
+from cloudwatch_service.aws.insights import Pace, get_results, run_query, stop_query
+from cloudwatch_service.aws.log_groups import list_log_groups, list_saved_queries
+from cloudwatch_service.aws.session import SessionSource, UserSession
+from cloudwatch_service.domain.insights import QueryResult, check_timeout_s, insights_query
+from cloudwatch_service.domain.log_groups import LogGroup, LogGroupFilter, SavedQuery, associated, check_filter
+from cloudwatch_service.rpc.fields import count_or_default, required_text, time_or_none, to_timestamp
+from servicekit.deadlines import remaining_s
+from servicekit.errors import Reason, ServiceError
+
+_DEFAULT_PAGE_SIZE: Final = 50
+_MANY_ROWS: Final = 1_000  # from here on building the message takes long enough to make other users wait
+_RESERVE_S: Final = 1.0  # kept back from the call's deadline to stop a query and answer with what it found
+_REFUSALS_BY_AWS: Final = frozenset(
+    {Reason.AWS_ACCESS_DENIED, Reason.AWS_INVALID_REQUEST, Reason.AWS_THROTTLED, Reason.AWS_UNAVAILABLE}
+)
+
+
+class LogsServicer(LogsServiceServicer):
+    """Serves log groups and Logs Insights queries of the verified user."""
+
+    def __init__(self, sessions: SessionSource, pace: Pace | None = None) -> None:
+        self._sessions = sessions
+        self._pace = pace or Pace()
+
+    async def ListLogGroups(
+        self,
+        request: pb.ListLogGroupsRequest,
+        context: grpc.aio.ServicerContext[pb.ListLogGroupsRequest, pb.ListLogGroupsResponse],
+    ) -> pb.ListLogGroupsResponse:
+        """Raises ServiceError. What saved queries cannot tell is a warning, because the groups are worth having."""
+        wanted = LogGroupFilter(
+            name_prefix=request.name_prefix,
+            log_group_class=request.log_group_class,
+            account_identifiers=tuple(request.account_identifiers),
+            include_linked_accounts=request.include_linked_accounts,
+        )
+        check_filter(wanted)
+        page_size = count_or_default(request.page_size, _DEFAULT_PAGE_SIZE, "page_size")
+        async with self._sessions.open(request.account, request.region) as session:
+            (groups, next_page_token), (queries, warnings) = await both(
+                list_log_groups(session, wanted, page_size, request.page_token),
+                _saved_queries(session, wanted=request.include_saved_queries),
+            )
+        return pb.ListLogGroupsResponse(
+            log_groups=map(_log_group, groups),
+            saved_queries=map(_saved_query, associated(queries, groups)),
+            next_page_token=next_page_token,
+            warnings=warnings,
+        )
+
+    async def RunQuery(
+        self,
+        request: pb.RunQueryRequest,
+        context: grpc.aio.ServicerContext[pb.RunQueryRequest, pb.RunQueryResponse],
+    ) -> AsyncIterator[pb.RunQueryResponse]:
+        """Raises ServiceError."""
+        query = insights_query(
+            request.log_group_names,
+            request.log_group_identifiers,
+            time_or_none(request, "start_time"),
+            time_or_none(request, "end_time"),
+            request.query_string,
+            request.limit,
+        )
+        timeout_s = check_timeout_s(request.timeout_s)
+        async with self._sessions.open(request.account, request.region) as session:
+            timeout_s = max(0.0, remaining_s(timeout_s + _RESERVE_S) - _RESERVE_S)
+            async with aclosing(run_query(session, query, timeout_s, self._pace)) as steps:
+                async for step in steps:
+                    result = await _query_result(step.result)
+                    yield pb.RunQueryResponse(query=result, done=step.done, timed_out=step.timed_out)
+
+    async def GetQueryResults(
+        self,
+        request: pb.GetQueryResultsRequest,
+        context: grpc.aio.ServicerContext[pb.GetQueryResultsRequest, pb.GetQueryResultsResponse],
+    ) -> pb.GetQueryResultsResponse:
+        """Raises ServiceError."""
+        query_id = required_text(request.query_id, "query_id")
+        async with self._sessions.open(request.account, request.region) as session:
+            result = await get_results(session, query_id)
+        return pb.GetQueryResultsResponse(query=await _query_result(result))
+
+    async def StopQuery(
+        self,
+        request: pb.StopQueryRequest,
+        context: grpc.aio.ServicerContext[pb.StopQueryRequest, pb.StopQueryResponse],
+    ) -> pb.StopQueryResponse:
+        """Raises ServiceError."""
+        query_id = required_text(request.query_id, "query_id")
+        async with self._sessions.open(request.account, request.region) as session:
+            return pb.StopQueryResponse(success=await stop_query(session, query_id))
+
+
+async def _saved_queries(session: UserSession, *, wanted: bool) -> tuple[list[SavedQuery], list[str]]:
+    """The saved queries if `wanted`, and a warning instead when AWS does not give them."""
+    if not wanted:
+        return [], []
+    try:
+        return await list_saved_queries(session), []
+    except ServiceError as error:
+        if error.reason not in _REFUSALS_BY_AWS:
+            raise
+        return [], [f"saved queries could not be read: {error.message}"]
+
+
+def _log_group(group: LogGroup) -> pb.LogGroup:
+    return pb.LogGroup(
+        name=group.name,
+        arn=group.arn,
+        create_time=to_timestamp(group.create_time),
+        retention_days=group.retention_days,
+        metric_filter_count=group.metric_filter_count,
+        stored_bytes=group.stored_bytes,
+        kms_key_id=group.kms_key_id,
+        data_protection_status=group.data_protection_status,
+        inherited_properties=group.inherited_properties,
+        log_group_class=group.log_group_class,
+    )
+
+
+def _saved_query(query: SavedQuery) -> pb.SavedQuery:
+    return pb.SavedQuery(
+        name=query.name,
+        query_string=query.query_string,
+        log_group_names=query.log_group_names,
+        log_group_prefixes=query.log_group_prefixes,
+    )
+
+
+async def _query_result(result: QueryResult) -> pb.QueryResult:
+    if len(result.rows) > _MANY_ROWS:
+        return await asyncio.to_thread(_build_query_result, result)
+    return _build_query_result(result)
+
+
+def _build_query_result(result: QueryResult) -> pb.QueryResult:
+    counted = result.statistics
+    return pb.QueryResult(
+        query_id=result.query_id,
+        status=result.status,
+        statistics=counted
+        and pb.QueryStatistics(
+            records_matched=counted.records_matched,
+            records_scanned=counted.records_scanned,
+            bytes_scanned=counted.bytes_scanned,
+        ),
+        rows=[
+            pb.QueryRow(fields=[pb.QueryField(name=name, value=value) for name, value in row]) for row in result.rows
+        ],
+    )

@@ -1,0 +1,48 @@
+"""cloudwatch_service's configuration. The only file of this service that knows names of environment variables."""
+
+from typing import Self
+
+from pydantic import Field, model_validator
+from pydantic_settings import SettingsConfigDict
+
+from cloudwatch_service.aws.pool import PoolLimits
+from servicekit import settings as shared
+from servicekit.settings import GrpcServiceSettings
+
+
+class CloudwatchSettings(GrpcServiceSettings):
+    """Read from CLOUDWATCH_* and from the names that the product's first plan gave."""
+
+    model_config = SettingsConfigDict(env_prefix="CLOUDWATCH_")
+
+    auth_target: str
+    """Where auth_service listens: host:port, or dns:///name:port for round robin over replicas."""
+    auth_server_name: str = "auth-service"
+    own_name: str = "cloudwatch-service"
+    """The audience of assertions for this service."""
+    callers: tuple[str, ...] = ("mcp-frontend", "agent")
+    aws_region: str = Field(default="us-east-1", validation_alias="AWS_REGION")
+    max_users: int = Field(default=20_000, ge=1)
+    max_idle_s: float = Field(default=900.0, gt=0)
+    max_concurrent_calls_per_user: int = Field(default=10, ge=1)
+
+    @model_validator(mode="after")
+    def _safe(self) -> Self:
+        if not self.enable_auth:
+            shared.refuse_remote_without_authentication(self, self.listen_address)
+        return self
+
+    @property
+    def pool_limits(self) -> PoolLimits:
+        """The bounds of the client pool."""
+        return PoolLimits(
+            max_entries=self.max_users,
+            max_idle_s=self.max_idle_s,
+            max_concurrent_calls_per_user=self.max_concurrent_calls_per_user,
+        )
+
+
+def load() -> CloudwatchSettings:
+    """The settings of this process. Raises SettingsError."""
+    # CLOUDWATCH_MCP_* are the frontend's names, in the product's first plan; one environment may hold both.
+    return shared.load(CloudwatchSettings, ignored_prefixes=["CLOUDWATCH_MCP_"])

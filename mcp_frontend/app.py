@@ -1,0 +1,108 @@
+"""The composition root: builds everything once, in order; leaving it undoes it in reverse."""
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from importlib.metadata import version
+from typing import Any
+
+from cwmcp.auth.v1.authentication_service_pb2_grpc import AuthenticationServiceStub
+from starlette.applications import Starlette
+from starlette.routing import Route
+
+from mcp_frontend.authentication import AuthServiceAuthentication
+from mcp_frontend.backends import Backends
+from mcp_frontend.challenges import METADATA_PATH, ProtectedResource, metadata_response
+from mcp_frontend.edge import Edge
+from mcp_frontend.http_server import serving_http
+from mcp_frontend.mcp_server import McpApplication, Tools
+from mcp_frontend.origins import AllowedOrigins
+from mcp_frontend.readiness import Readiness
+from mcp_frontend.running_calls import RunningCalls
+from mcp_frontend.settings import FrontendSettings
+from servicekit.grpc_client import connected
+from servicekit.lifecycle import ConfigurationError
+from servicekit.telemetry.setup import tracing
+
+_log = logging.getLogger(__name__)
+_NAME = "mcp-frontend"
+_AUTHENTICATE = ("cwmcp.auth.v1.AuthenticationService", "Authenticate")
+# Reads, and stopping a query twice, may be sent again; RunQuery starts a query each time and may not.
+_RETRIED = tuple(
+    (f"cwmcp.cloudwatch.v1.{service}", method)
+    for service, methods in {
+        "AccountsService": ("ListAccounts",),
+        "AlarmsService": ("ListActiveAlarms", "GetAlarmHistory", "ListAlarmComponents"),
+        "LogsService": ("ListLogGroups", "GetQueryResults", "StopQuery"),
+        "MetricsService": ("GetMetricData",),
+    }.items()
+    for method in methods
+)
+
+
+def check(settings: FrontendSettings) -> None:
+    """Read what the settings point to. Raises ConfigurationError or CertificateError."""
+    settings.tls.read()
+    for path in (settings.https_cert_file, settings.https_key_file):
+        if path is not None and not path.is_file():
+            raise ConfigurationError(f"cannot read {path}")
+
+
+@asynccontextmanager
+async def open_service(settings: FrontendSettings) -> AsyncIterator[None]:
+    """Serve while open. Raises CertificateError, OSError."""
+    if not settings.enable_auth:
+        _log.warning("ENABLE_AUTH=false: every caller is let in with this machine's AWS access; for development only")
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(tracing(_NAME, version("cloudwatch-mcp"), settings.otlp_endpoint))
+        auth = await stack.enter_async_context(
+            connected(settings.auth_target, settings.auth_server_name, settings.tls, retried_methods=[_AUTHENTICATE])
+        )
+        cloudwatch = await stack.enter_async_context(
+            connected(
+                settings.cloudwatch_target, settings.cloudwatch_server_name, settings.tls, retried_methods=_RETRIED
+            )
+        )
+        readiness = Readiness(
+            {
+                "auth_service": (auth, "cwmcp.auth.v1.AuthenticationService"),
+                "cloudwatch_service": (cloudwatch, "cwmcp.cloudwatch.v1.AlarmsService"),
+            }
+        )
+        calls = RunningCalls()
+        mcp = McpApplication(Tools(Backends.over(cloudwatch), settings.call_timeout_s), settings.max_body_bytes)
+        await stack.enter_async_context(mcp.running())
+        edge = Edge(
+            mcp,
+            resource=settings.resource,
+            origins=AllowedOrigins(settings.resource_url, settings.allowed_hosts, settings.allowed_origins),
+            authentication=AuthServiceAuthentication(AuthenticationServiceStub(auth)),
+            calls=calls,
+            requires_token=settings.enable_auth,
+            max_body_bytes=settings.max_body_bytes,
+        )
+
+        async def let_calls_end() -> None:
+            readiness.stopping = True
+            await calls.drain(settings.grace_period_s)
+
+        port = await stack.enter_async_context(
+            serving_http(_routes(edge, readiness, settings.resource), settings.listener, before_stop=let_calls_end)
+        )
+        _log.info("serving MCP at port %d for %s", port, settings.resource_url)
+        yield
+
+
+def _routes(edge: Edge, readiness: Readiness, resource: ProtectedResource) -> Starlette:
+    async def metadata(_request: Any) -> Any:
+        return metadata_response(resource)
+
+    return Starlette(
+        routes=[
+            Route(resource.path, edge),
+            Route(METADATA_PATH, metadata),
+            Route(METADATA_PATH + resource.path, metadata),
+            Route("/health", readiness.live),
+            Route("/ready", readiness.ready),
+        ]
+    )

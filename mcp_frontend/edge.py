@@ -1,0 +1,225 @@
+"""The HTTP edge in front of the MCP SDK: nothing reaches the SDK before its user is verified.
+
+For each request at the MCP path: Host and Origin, credentials, auth_service's verdict, method, body. Credentials are
+removed here; what goes on is a RunningCall in the scope. The SDK's own bearer middleware is not used: it cannot answer
+503, leaves the scope out of challenges, and takes tokens of any length (docs/adr/0008-own-http-edge.md).
+"""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from opentelemetry import context as otel_context
+from opentelemetry import propagate, trace
+from opentelemetry.trace import Link, SpanKind, StatusCode
+from starlette.datastructures import Headers
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from mcp_frontend import challenges
+from mcp_frontend.challenges import ProtectedResource
+from mcp_frontend.credentials import Credentials, MalformedCredentialsError, take_credentials
+from mcp_frontend.origins import AllowedOrigins
+from mcp_frontend.running_calls import RequestId, RunningCall, RunningCalls
+from servicekit.errors import ServiceError
+from servicekit.identity import acting_for
+from servicekit.telemetry import attributes
+
+CALL_KEY: Final = "cwmcp.call"
+WANTS_STREAM_KEY: Final = "cwmcp.wants_stream"
+_BODY_TIMEOUT_S: Final = 15.0
+_tracer: Final = trace.get_tracer("mcp_frontend.edge")
+
+
+class Authentication(Protocol):
+    """Asks auth_service."""
+
+    async def authenticate(self, credentials: Credentials) -> RunningCall:
+        """A call for the verified user. Raises ServiceError."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """What the edge needs to know of a JSON-RPC message; the SDK validates the rest."""
+
+    method: str
+    request_id: RequestId | None
+    cancelled_id: RequestId | None
+    has_progress_token: bool
+
+
+class Edge:
+    """An ASGI application around `app`, for the one path of the MCP endpoint."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        resource: ProtectedResource,
+        origins: AllowedOrigins,
+        authentication: Authentication,
+        calls: RunningCalls,
+        requires_token: bool,
+        max_body_bytes: int,
+    ) -> None:
+        self._app = app
+        self._resource = resource
+        self._origins = origins
+        self._authentication = authentication
+        self._calls = calls
+        self._requires_token = requires_token
+        self._max_body_bytes = max_body_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one HTTP request in a trace of its own, linked to the caller's."""
+        headers = Headers(scope=scope)
+        with _tracer.start_as_current_span(
+            f"{scope['method']} {self._resource.path}",
+            context=otel_context.Context(),  # a new root: a caller must not choose or switch off our trace
+            kind=SpanKind.SERVER,
+            links=_link_to_caller(headers),
+            attributes=_describe(scope, headers),
+            record_exception=False,
+        ) as span:
+
+            async def send_and_note(message: Message) -> None:
+                if message["type"] == "http.response.start":
+                    span.set_attribute(attributes.HTTP_STATUS, message["status"])
+                    if message["status"] >= 500:
+                        span.set_status(StatusCode.ERROR)
+                await send(message)
+
+            refusal = await self._admit(scope, receive, send_and_note, headers)
+            if refusal is not None:
+                await refusal(scope, receive, send_and_note)
+
+    async def _admit(self, scope: Scope, receive: Receive, send: Send, headers: Headers) -> Response | None:
+        """Serve the request, or return the response that refuses it."""
+        refusal = self._origins.refusal(headers)
+        if refusal is not None:
+            return refusal
+        try:
+            credentials = take_credentials(scope)
+        except MalformedCredentialsError as error:
+            return challenges.malformed_request(self._resource, str(error))
+        if self._requires_token and not credentials.token:
+            return challenges.sign_in_required(self._resource)
+        try:
+            call = await self._authentication.authenticate(credentials)
+        except ServiceError as error:
+            trace.get_current_span().set_attribute(attributes.REASON, error.reason.value)
+            return challenges.refused(self._resource, error)
+        span = trace.get_current_span()
+        span.set_attributes({attributes.USER_ID: call.principal.user_id, attributes.USER_ROLES: call.principal.groups})
+        with acting_for(call.principal, call.assertion):
+            return await self._serve(call, scope, receive, send)
+
+    async def _serve(self, call: RunningCall, scope: Scope, receive: Receive, send: Send) -> Response | None:
+        if scope["method"] != "POST":
+            # Stateless: no stream to open by GET, no session to end by DELETE.
+            return Response(status_code=405, headers={"Allow": "POST"})
+        try:
+            async with asyncio.timeout(_BODY_TIMEOUT_S):
+                body = await _read_body(receive, self._max_body_bytes)
+        except TimeoutError:
+            return _json_rpc_error(408, -32600, "the request's body did not arrive in time")
+        if body is None:
+            return _json_rpc_error(413, -32600, f"the request's body is larger than {self._max_body_bytes} bytes")
+        envelope = read_envelope(body)
+        if envelope.cancelled_id is not None:
+            self._calls.cancel(call.principal.user_id, envelope.cancelled_id)
+            return Response(status_code=202)
+        scope = {**scope, CALL_KEY: call, WANTS_STREAM_KEY: envelope.has_progress_token}
+        disconnected = asyncio.Event()
+        with self._calls.registered(call, envelope.request_id):
+            watching = asyncio.create_task(_cancel_on_disconnect(receive, call, disconnected))
+            try:
+                await self._app(scope, _replay(body, disconnected), send)
+            finally:
+                watching.cancel()
+        return None
+
+
+def read_envelope(body: bytes) -> Envelope:
+    """What can be read of the message; a malformed one reads as empty, and the SDK then says what is wrong."""
+    try:
+        message = json.loads(body)
+    except (ValueError, RecursionError):
+        message = None
+    if not isinstance(message, dict):
+        return Envelope("", None, None, False)
+    method = message.get("method")
+    parameters = message.get("params")
+    parameters = parameters if isinstance(parameters, dict) else {}
+    meta = parameters.get("_meta")
+    is_cancellation = method == "notifications/cancelled" and "id" not in message
+    return Envelope(
+        method=method if isinstance(method, str) else "",
+        request_id=_as_request_id(message.get("id")),
+        cancelled_id=_as_request_id(parameters.get("requestId")) if is_cancellation else None,
+        has_progress_token=isinstance(meta, dict) and meta.get("progressToken") is not None,
+    )
+
+
+def _as_request_id(value: Any) -> RequestId | None:
+    return value if isinstance(value, str | int) and not isinstance(value, bool) else None
+
+
+async def _read_body(receive: Receive, max_bytes: int) -> bytes | None:
+    """The whole body, or None when it is too large."""
+    chunks, size = [], 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return b"".join(chunks)
+        chunk: bytes = message.get("body", b"")
+        size += len(chunk)
+        if size > max_bytes:
+            return None
+        chunks.append(chunk)
+        if not message.get("more_body", False):
+            return b"".join(chunks)
+
+
+def _replay(body: bytes, disconnected: asyncio.Event) -> Callable[[], Awaitable[Message]]:
+    """A receive that gives the body that was read already, then waits for the client to go."""
+    unread = [body]
+
+    async def receive() -> Message:
+        if unread:
+            return {"type": "http.request", "body": unread.pop(), "more_body": False}
+        await disconnected.wait()
+        return {"type": "http.disconnect"}
+
+    return receive
+
+
+async def _cancel_on_disconnect(receive: Receive, call: RunningCall, disconnected: asyncio.Event) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    disconnected.set()
+    call.cancel()
+
+
+def _link_to_caller(headers: Headers) -> list[Link]:
+    caller = propagate.extract({name: headers[name] for name in ("traceparent", "tracestate") if name in headers})
+    found = trace.get_current_span(caller).get_span_context()
+    return [Link(found)] if found.is_valid else []
+
+
+def _describe(scope: Scope, headers: Headers) -> dict[str, str]:
+    client = scope.get("client")
+    return {
+        attributes.HTTP_METHOD: scope["method"],
+        attributes.HTTP_PATH: scope["path"],
+        attributes.CLIENT_ADDRESS: client[0] if client else "",
+        attributes.USER_AGENT: headers.get("user-agent", "")[:256],
+    }
+
+
+def _json_rpc_error(status: int, code: int, message: str) -> Response:
+    body = {"jsonrpc": "2.0", "id": None, "error": {"code": code, "message": message}}
+    return JSONResponse(body, status_code=status)

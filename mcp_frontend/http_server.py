@@ -1,0 +1,76 @@
+"""Serves an ASGI application by uvicorn as a part of a larger process: no signal handlers, no exit of its own."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvicorn
+from starlette.types import ASGIApp
+
+_BACKLOG = 2_048
+_STARTUP_TIMEOUT_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class HttpListener:
+    """Where to listen, and the certificate when TLS ends here."""
+
+    host: str
+    port: int
+    cert_file: Path | None = None
+    key_file: Path | None = None
+    max_connections: int = 5_000
+
+
+class _Server(uvicorn.Server):
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals to the lifecycle of the process."""
+        yield
+
+
+@asynccontextmanager
+async def serving_http(
+    app: ASGIApp, listener: HttpListener, *, before_stop: Callable[[], Awaitable[None]]
+) -> AsyncIterator[int]:
+    """Serve `app` while open; yields the port in use. On exit awaits `before_stop`, then closes all connections.
+
+    Raises OSError when the port cannot be had or the certificate cannot be read.
+    """
+    listening = socket.create_server((listener.host, listener.port), backlog=_BACKLOG, family=_family(listener.host))
+    server = _Server(
+        uvicorn.Config(
+            app,
+            http="httptools",
+            lifespan="off",
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            limit_concurrency=listener.max_connections,
+            timeout_keep_alive=75,
+            timeout_graceful_shutdown=5,
+            ssl_certfile=listener.cert_file,
+            ssl_keyfile=listener.key_file,
+        )
+    )
+    running = asyncio.create_task(server.serve(sockets=[listening]))
+    try:
+        async with asyncio.timeout(_STARTUP_TIMEOUT_S):
+            while not server.started and not running.done():
+                await asyncio.sleep(0.01)  # uvicorn announces its start by this flag only
+        if running.done():
+            await running
+        yield listening.getsockname()[1]
+        for accepting in server.servers:
+            accepting.close()
+        await before_stop()
+    finally:
+        server.should_exit = True
+        await running
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET

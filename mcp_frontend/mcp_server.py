@@ -1,0 +1,101 @@
+"""The MCP server: the SDK's protocol engine with our tools, for requests that the edge has admitted."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from typing import Any, Final
+
+import mcp_types as types
+from mcp.server.context import ServerRequestContext
+from mcp.server.lowlevel import Server
+from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
+from mcp.server.transport_security import TransportSecuritySettings
+from opentelemetry import trace
+from starlette.types import Receive, Scope, Send
+
+from mcp_frontend.backends import Backends
+from mcp_frontend.edge import CALL_KEY, WANTS_STREAM_KEY
+from mcp_frontend.rendering import cancelled_text
+from mcp_frontend.running_calls import RunningCall
+from mcp_frontend.tools import INSTRUCTIONS, definitions, find_tool
+from mcp_frontend.tools.tool import ToolCall, error_result, run
+from servicekit.identity import acting_for
+from servicekit.telemetry import attributes
+
+SERVER_NAME: Final = "cloudwatch-mcp"
+_tracer: Final = trace.get_tracer("mcp_frontend.tools")
+_Context = ServerRequestContext[Any, Any]
+
+
+class Tools:
+    """The handlers of tools/list and tools/call."""
+
+    def __init__(self, backends: Backends, call_timeout_s: float) -> None:
+        self._backends = backends
+        self._call_timeout_s = call_timeout_s
+        self._listed = types.ListToolsResult(tools=definitions())
+
+    async def list(self, context: _Context, _params: types.PaginatedRequestParams | None) -> types.ListToolsResult:
+        """All tools; they are the same for everybody."""
+        return self._listed
+
+    async def call(self, context: _Context, params: types.CallToolRequestParams) -> types.CallToolResult:
+        """Run one tool for the user whom the edge verified. Every failure is a result that says why."""
+        call: RunningCall = context.request.scope[CALL_KEY]
+        tool = find_tool(params.name)
+        if tool is None:
+            return error_result(f"There is no tool of this name: {params.name[:64]}")
+        facts = {attributes.MCP_METHOD: "tools/call", attributes.TOOL_NAME: tool.name}
+        with (
+            acting_for(call.principal, call.assertion),
+            _tracer.start_as_current_span(f"tools/call {tool.name}", attributes=facts),
+        ):
+            tool_call = ToolCall(
+                backends=self._backends,
+                assertion=call.assertion,
+                timeout_s=self._call_timeout_s,
+                progress=context.session.report_progress if context.request.scope[WANTS_STREAM_KEY] else None,
+            )
+            with call.cancellable():
+                return await run(tool, params.arguments or {}, tool_call)
+            return error_result(cancelled_text())
+
+
+class McpApplication:
+    """An ASGI application that speaks MCP: JSON answers, or an event stream when the request wants progress."""
+
+    def __init__(self, tools: Tools, max_body_bytes: int) -> None:
+        server: Server[Any] = Server(
+            SERVER_NAME,
+            version=version("cloudwatch-mcp"),
+            title="CloudWatch MCP",
+            instructions=INSTRUCTIONS,
+            on_list_tools=tools.list,
+            on_call_tool=tools.call,
+        )
+        # The edge and Tools.call trace; the SDK's middleware would trust the caller's trace context.
+        server.middleware.clear()
+        self._answering_json = _manager(server, max_body_bytes, json_response=True)
+        self._streaming = _manager(server, max_body_bytes, json_response=False)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Accept requests while open."""
+        async with self._answering_json.run(), self._streaming.run():
+            yield
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one admitted request."""
+        manager = self._streaming if scope[WANTS_STREAM_KEY] else self._answering_json
+        await manager.handle_request(scope, receive, send)
+
+
+def _manager(server: Server[Any], max_body_bytes: int, *, json_response: bool) -> StreamableHTTPSessionManager:
+    return StreamableHTTPSessionManager(
+        server,
+        json_response=json_response,
+        stateless=True,
+        # Host, Origin and size were checked by the edge.
+        security_settings=TransportSecuritySettings(enable_dns_rebinding_protection=False),
+        max_request_body_size=max_body_bytes + 1,
+    )

@@ -1,0 +1,68 @@
+"""mcp_frontend's configuration. The only file of this service that knows names of environment variables."""
+
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field, model_validator
+from pydantic_settings import SettingsConfigDict
+
+from mcp_frontend.challenges import ProtectedResource
+from mcp_frontend.http_server import HttpListener
+from servicekit import settings as shared
+from servicekit.settings import ServiceSettings
+
+
+class FrontendSettings(ServiceSettings):
+    """Read from FRONTEND_* and from the names that the product's first plan gave."""
+
+    model_config = SettingsConfigDict(env_prefix="FRONTEND_")
+
+    host: str = Field(default="127.0.0.1", validation_alias="CLOUDWATCH_MCP_SERVER_HOST")
+    port: int = Field(default=3334, ge=0, le=65_535, validation_alias="CLOUDWATCH_MCP_PORT")
+    https_cert_file: Path | None = None
+    https_key_file: Path | None = None
+    resource_url: str = Field(default="http://127.0.0.1:3334/mcp", pattern=r"^https?://[^/\s?#]+/[^\s?#]*$")
+    """The address that clients are configured with; must equal the audience of their tokens."""
+    oauth_issuer: str | None = Field(default=None, validation_alias="OAUTH_ISSUER")
+    authorization_servers: tuple[str, ...] = ()
+    """Where clients may sign in, as they compare it: no slash added or removed. OAUTH_ISSUER when unset."""
+    scopes: tuple[str, ...] = Field(default=("aws:cloudwatch",), min_length=1)
+    allowed_hosts: tuple[str, ...] = ()
+    allowed_origins: tuple[str, ...] = ()
+    auth_target: str
+    auth_server_name: str = "auth-service"
+    cloudwatch_target: str
+    cloudwatch_server_name: str = "cloudwatch-service"
+    max_body_bytes: int = Field(default=1 << 20, ge=1_024)
+    call_timeout_s: float = Field(default=55.0, gt=0, le=600)
+    """Below the 60 seconds that clients wait by default, so that a call ends with a reason."""
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if not self.enable_auth:
+            shared.refuse_remote_without_authentication(self, f"{self.host}:{self.port}")
+        elif not self.sign_in_servers:
+            raise ValueError("set OAUTH_ISSUER or FRONTEND_AUTHORIZATION_SERVERS")
+        if (self.https_cert_file is None) != (self.https_key_file is None):
+            raise ValueError("set both FRONTEND_HTTPS_CERT_FILE and FRONTEND_HTTPS_KEY_FILE, or neither")
+        return self
+
+    @property
+    def sign_in_servers(self) -> tuple[str, ...]:
+        """The issuers to advertise."""
+        return self.authorization_servers or ((self.oauth_issuer,) if self.oauth_issuer else ())
+
+    @property
+    def resource(self) -> ProtectedResource:
+        """This server as clients know it."""
+        return ProtectedResource(self.resource_url, self.sign_in_servers, self.scopes)
+
+    @property
+    def listener(self) -> HttpListener:
+        """Where HTTP is served."""
+        return HttpListener(self.host, self.port, self.https_cert_file, self.https_key_file)
+
+
+def load() -> FrontendSettings:
+    """The settings of this process. Raises SettingsError."""
+    return shared.load(FrontendSettings)

@@ -1,0 +1,164 @@
+"""Identity assertions: how auth_service vouches for a user and how every other service checks it.
+
+A compact JWS (RFC 7515), Ed25519 (RFC 8037), for one audience, for minutes. Only auth_service holds a private key. The
+frontend never imports this module: it passes assertions on without reading them.
+"""
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from typing import Any, Final
+
+import jwt
+from cachetools import TLRUCache
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from servicekit.errors import Reason, ServiceError
+from servicekit.identity import Principal
+
+ISSUER: Final = "cwmcp-auth"
+TYPE: Final = "cwmcp-assertion+jwt"
+MAX_LIFETIME_S: Final = 300
+_ALGORITHM: Final = "EdDSA"
+_LEEWAY_S: Final = 5
+_MAX_ASSERTION_BYTES: Final = 16_384
+_CACHED_ASSERTIONS: Final = 20_000
+_REFRESH_COOLDOWN_S: Final = 2.0
+
+
+def sign(
+    principal: Principal, *, key: Ed25519PrivateKey, key_id: str, audience: str, issued_at_s: int, expires_at_s: int
+) -> bytes:
+    """An assertion that `principal` is who `audience` may act for, until `expires_at_s` (Unix seconds)."""
+    claims = {
+        "iss": ISSUER,
+        "aud": audience,
+        "sub": principal.user_id,
+        "iat": issued_at_s,
+        "exp": expires_at_s,
+        "token_iss": principal.issuer,
+        "token_sub": principal.subject,
+        "email": principal.email,
+        "groups": list(principal.groups),
+        "scopes": list(principal.scopes),
+        "client_id": principal.client_id,
+        "unauthenticated": principal.unauthenticated,
+    }
+    return jwt.encode(claims, key, algorithm=_ALGORITHM, headers={"typ": TYPE, "kid": key_id}).encode()
+
+
+_Passed = tuple[Principal, float]
+KeySource = Callable[[], Awaitable[Mapping[str, Ed25519PublicKey]]]
+
+
+class AssertionVerifier:
+    """Checks assertions against the published keys, and remembers those that passed until they end.
+
+    An unknown key id makes it ask for the keys again, one request at a time and not more often than every two seconds.
+    A key that is no longer published is forgotten `max_key_age_s` after the last look, at the latest.
+    """
+
+    def __init__(
+        self,
+        keys: KeySource,
+        *,
+        clock: Callable[[], float] = time.time,
+        max_key_age_s: float = 300.0,
+    ) -> None:
+        self._source = keys
+        self._clock = clock
+        self._max_key_age_s = max_key_age_s
+        self._keys: Mapping[str, Ed25519PublicKey] = {}
+        self._keys_at_s = float("-inf")
+        self._asked_at_s = float("-inf")
+        self._asking: asyncio.Task[None] | None = None
+        self._passed: TLRUCache[tuple[bytes, str], _Passed] = TLRUCache(
+            maxsize=_CACHED_ASSERTIONS, ttu=lambda _key, entry, _now: entry[1], timer=clock
+        )
+
+    async def verify(self, assertion: bytes, audiences: Collection[str]) -> Principal:
+        """The user of a valid assertion for one of `audiences`.
+
+        Raises ServiceError: ASSERTION_INVALID, or UNAVAILABLE when the keys cannot be had.
+        """
+        await self._keep_keys_fresh()
+        digest = hashlib.sha256(assertion).digest()
+        for audience in audiences:
+            known = self._passed.get((digest, audience))
+            if known is not None:
+                return known[0]
+        claims = await self._decode(assertion, audiences)
+        principal = _to_principal(claims)
+        self._passed[(digest, str(claims["aud"]))] = (principal, float(claims["exp"]))
+        return principal
+
+    async def _decode(self, assertion: bytes, audiences: Collection[str]) -> dict[str, Any]:
+        if len(assertion) > _MAX_ASSERTION_BYTES:
+            raise _refused("it is too long")
+        try:
+            header = jwt.get_unverified_header(assertion)
+        except (jwt.PyJWTError, UnicodeError) as error:
+            raise _refused("it is not a JWS") from error
+        if header.get("typ") != TYPE or header.get("alg") != _ALGORITHM:
+            raise _refused("it is of another type")
+        key = await self._find_key(str(header.get("kid")))
+        try:
+            claims: dict[str, Any] = jwt.decode(
+                assertion,
+                key,
+                algorithms=[_ALGORITHM],
+                issuer=ISSUER,
+                audience=list(audiences),
+                leeway=_LEEWAY_S,
+                options={"require": ["iss", "aud", "sub", "iat", "exp"], "strict_aud": False},
+            )
+        except jwt.PyJWTError as error:
+            raise _refused(str(error)) from error
+        if claims["exp"] - claims["iat"] > MAX_LIFETIME_S:
+            raise _refused("it lives too long")
+        return claims
+
+    async def _keep_keys_fresh(self) -> None:
+        """Ask again once the keys are old; what was remembered goes with them, so a withdrawn key stops working."""
+        if self._clock() - self._keys_at_s <= self._max_key_age_s:
+            return
+        await self._ask()
+
+    async def _find_key(self, key_id: str) -> Ed25519PublicKey:
+        if key_id not in self._keys and self._clock() - self._asked_at_s >= _REFRESH_COOLDOWN_S:
+            await self._ask()
+        found = self._keys.get(key_id)
+        if found is None:
+            raise _refused("its key is not published")
+        return found
+
+    async def _ask(self) -> None:
+        """Fetch the keys, together with whoever else waits for them; not cancelled by one who gives up."""
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.create_task(self._fetch())
+        await asyncio.shield(self._asking)
+
+    async def _fetch(self) -> None:
+        self._asked_at_s = self._clock()
+        fresh = await self._source()
+        if any(key_id not in fresh for key_id in self._keys):
+            self._passed.clear()
+        self._keys, self._keys_at_s = fresh, self._clock()
+
+
+def _refused(why: str) -> ServiceError:
+    return ServiceError(Reason.ASSERTION_INVALID, f"the identity assertion is refused: {why}")
+
+
+def _to_principal(claims: dict[str, Any]) -> Principal:
+    return Principal(
+        user_id=str(claims["sub"]),
+        issuer=str(claims["token_iss"]),
+        subject=str(claims["token_sub"]),
+        email=str(claims.get("email", "")),
+        groups=tuple(claims.get("groups", ())),
+        scopes=tuple(claims.get("scopes", ())),
+        client_id=str(claims.get("client_id", "")),
+        unauthenticated=bool(claims.get("unauthenticated", False)),
+    )

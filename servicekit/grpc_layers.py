@@ -1,0 +1,129 @@
+"""The layers that every server of ours has: errors, peers, the user, the deadline. Their order is in grpc_server."""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import grpc
+from opentelemetry import trace
+
+from servicekit.deadlines import deadline_in
+from servicekit.errors import Reason, ServiceError
+from servicekit.grpc_calls import Call
+from servicekit.grpc_errors import to_status
+from servicekit.identity import ASSERTION_METADATA_KEY, Principal, acting_for
+from servicekit.telemetry import attributes
+
+_log = logging.getLogger(__name__)
+
+
+class ErrorMapping:
+    """Sends a ServiceError as status and details; anything else as INTERNAL with an incident id and no text."""
+
+    @asynccontextmanager
+    async def around(self, call: Call) -> AsyncIterator[None]:
+        """Abort the call with what was raised inside; gRPC's own abort and cancellation pass."""
+        try:
+            yield
+        except ServiceError as error:
+            await self._abort(call, error)
+        except Exception as error:
+            if isinstance(error, grpc.aio.AbortError):  # a handler, or gRPC, has answered already
+                raise
+            incident = secrets.token_hex(8)
+            _log.exception("unexpected failure in %s, incident %s", call.method, incident)
+            message = f"unexpected failure; the service's log has incident {incident}"
+            await self._abort(call, ServiceError(Reason.INTERNAL, message, details={"incident": incident}), error)
+
+    async def _abort(self, call: Call, error: ServiceError, cause: Exception | None = None) -> None:
+        trace.get_current_span().set_attribute(attributes.REASON, error.reason.value)
+        code, message, trailers = to_status(error)
+        try:
+            await call.context.abort(code, message, trailers)
+        except Exception as aborted:
+            raise aborted from (cause or error)
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceRules:
+    """Who may call one gRPC service, and whether its calls are made for a verified user."""
+
+    callers: frozenset[str] | None
+    """Certificate names that may call; None admits every certificate of our CA; empty admits nobody."""
+    for_user: bool = False
+
+
+class PeerAllowList:
+    """Admits a call by the name in the caller's certificate, per gRPC service. What has no rule admits nobody."""
+
+    def __init__(self, rules: Mapping[str, ServiceRules]) -> None:
+        self._rules = rules
+
+    @asynccontextmanager
+    async def around(self, call: Call) -> AsyncIterator[None]:
+        """Raises PEER_NOT_ALLOWED."""
+        rules = self._rules.get(call.service)
+        if rules is None or (rules.callers is not None and rules.callers.isdisjoint(call.peer_names)):
+            _log.warning("refused %s to peer %s", call.method, ", ".join(call.peer_names) or "without a name")
+            raise ServiceError(Reason.PEER_NOT_ALLOWED, f"this certificate may not call {call.service}")
+        yield
+
+
+class AssertionCheck(Protocol):
+    """Verifies identity assertions."""
+
+    async def verify(self, assertion: bytes, audiences: Collection[str]) -> Principal:
+        """The user that a valid assertion for one of `audiences` vouches for. Raises ServiceError."""
+        ...
+
+
+class UserVerification:
+    """Puts the verified user into the context of calls to services whose rules say `for_user`."""
+
+    def __init__(
+        self,
+        rules: Mapping[str, ServiceRules],
+        check: AssertionCheck,
+        audiences_of: Callable[[Call], Collection[str]],
+    ) -> None:
+        self._services: Final = frozenset(name for name, rule in rules.items() if rule.for_user)
+        self._check = check
+        self._audiences_of = audiences_of
+
+    @asynccontextmanager
+    async def around(self, call: Call) -> AsyncIterator[None]:
+        """Raises ASSERTION_INVALID when there is no valid assertion for the expected audience."""
+        if call.service not in self._services:
+            yield
+            return
+        assertion = call.metadata.get(ASSERTION_METADATA_KEY)
+        if not isinstance(assertion, bytes) or not assertion:
+            raise ServiceError(Reason.ASSERTION_INVALID, f"the call carries no {ASSERTION_METADATA_KEY}")
+        principal = await self._check.verify(assertion, self._audiences_of(call))
+        span = trace.get_current_span()
+        span.set_attributes({attributes.USER_ID: principal.user_id, attributes.USER_ROLES: principal.groups})
+        with acting_for(principal, assertion):
+            yield
+
+
+class Deadline:
+    """Bounds every call: by the caller's deadline, and by the server's own maximum where the caller sets none."""
+
+    def __init__(self, max_call_s: float) -> None:
+        self._max_call_s = max_call_s
+
+    @asynccontextmanager
+    async def around(self, call: Call) -> AsyncIterator[None]:
+        """Raises DEADLINE_EXCEEDED when the server's own bound is reached."""
+        asked_s = call.context.time_remaining()
+        bound_s = self._max_call_s if asked_s is None else min(asked_s, self._max_call_s)
+        try:
+            with deadline_in(bound_s):
+                async with asyncio.timeout(bound_s):
+                    yield
+        except TimeoutError as error:
+            raise ServiceError(Reason.DEADLINE_EXCEEDED, f"the call took longer than {bound_s:.1f} s") from error

@@ -1,0 +1,41 @@
+"""Logs as JSON lines on standard error, joined to traces by trace id. Secrets are never given to a logger."""
+
+import datetime as dt
+import json
+import logging
+import sys
+
+from opentelemetry import trace
+
+from servicekit.identity import find_principal
+
+
+class JsonLines(logging.Formatter):
+    """One JSON object a record: time, level, logger, message, trace id and user id where there are any."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Render `record`; exceptions as text in `exception`."""
+        line: dict[str, str] = {
+            "time": dt.datetime.fromtimestamp(record.created, dt.UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        span = trace.get_current_span().get_span_context()
+        if span.is_valid:
+            line["trace_id"] = trace.format_trace_id(span.trace_id)
+        principal = find_principal()
+        if principal is not None:
+            line["user_id"] = principal.user_id
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False)
+
+
+def set_up(level: str) -> None:
+    """Send this process's logs to standard error from `level` on; chatty libraries from WARNING on."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonLines())
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    for name in ("botocore", "aiobotocore", "asyncio", "httpx", "mcp", "opentelemetry", "uvicorn.access", "urllib3"):
+        logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLogger().level))

@@ -1,0 +1,138 @@
+"""How a service reads its configuration: one frozen class, the environment first, unknown names refused.
+
+Each service's own settings.py holds the class; this module holds what they share and the only reading of the
+environment's names. Secrets are given as files, never as values.
+"""
+
+import os
+import re
+from collections.abc import Iterable, Mapping
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Any, Final, TypeVar
+
+from pydantic import AliasChoices, Field, StringConstraints, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from servicekit.grpc_server import ServerLimits
+from servicekit.tls import TlsFiles
+
+Address = Annotated[str, StringConstraints(pattern=r"^[^\s:]+:\d{1,5}$|^\[[0-9a-fA-F:]+\]:\d{1,5}$")]
+# Kubernetes announces every Service of the namespace to every pod with such names.
+_ANNOUNCED_BY_KUBERNETES: Final = re.compile(r"_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP)(_\w+)?)?)$")
+
+
+class SettingsError(Exception):
+    """The configuration is wrong; the message lists every fault with the name of its variable."""
+
+
+class ServiceSettings(BaseSettings):
+    """What every service has."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    log_level: str = Field(
+        default="INFO",
+        validation_alias=AliasChoices("LOG_LEVEL", "FASTMCP_LOG_LEVEL"),
+        pattern="^(?i:debug|info|warning|error|critical)$",
+    )
+    otlp_endpoint: str | None = Field(
+        default=None,
+        validation_alias=AliasChoices("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"),
+    )
+    enable_auth: bool = Field(default=True, validation_alias="ENABLE_AUTH")
+    allow_unauthenticated_remote: bool = Field(default=False, validation_alias="ALLOW_UNAUTHENTICATED_REMOTE")
+    tls_cert_file: Path
+    tls_key_file: Path
+    tls_ca_file: Path
+    grace_period_s: float = Field(default=20.0, ge=0, le=600)
+
+    @property
+    def tls(self) -> TlsFiles:
+        """The certificate files."""
+        return TlsFiles(self.tls_cert_file, self.tls_key_file, self.tls_ca_file)
+
+
+class GrpcServiceSettings(ServiceSettings):
+    """What every gRPC server has."""
+
+    listen_address: Address
+    max_concurrent_calls: int = Field(default=1_000, ge=1)
+    max_request_bytes: int = Field(default=1 << 20, ge=1_024)
+    max_call_s: float = Field(default=120.0, gt=0)
+
+    @property
+    def limits(self) -> ServerLimits:
+        """The server's bounds."""
+        return ServerLimits(self.max_concurrent_calls, self.max_request_bytes, self.max_call_s, self.grace_period_s)
+
+
+S = TypeVar("S", bound=ServiceSettings)
+
+
+def load(
+    settings_class: type[S], *, ignored_prefixes: Iterable[str] = (), environment: Mapping[str, str] | None = None
+) -> S:
+    """Read settings from the process's environment. Raises SettingsError listing every fault.
+
+    A variable with the class's prefix that is no setting is refused, unless it begins with one of `ignored_prefixes`.
+    """
+    names = os.environ if environment is None else environment  # noqa: TID251 - the one reading of names
+    prefix = str(settings_class.model_config.get("env_prefix", ""))
+    faults = [
+        f"{name}: no such setting" for name in _unknown_names(settings_class, prefix, names, tuple(ignored_prefixes))
+    ]
+    try:
+        settings = settings_class()
+    except ValidationError as error:
+        faults += [_describe(settings_class, prefix, fault) for fault in error.errors(include_input=False)]
+        raise SettingsError("\n".join(faults)) from None  # pydantic's own text repeats the values
+    if faults:
+        raise SettingsError("\n".join(faults))
+    return settings
+
+
+def _unknown_names(
+    settings_class: type[ServiceSettings], prefix: str, names: Iterable[str], ignored_prefixes: tuple[str, ...]
+) -> list[str]:
+    known = {f"{prefix}{field}".upper() for field in settings_class.model_fields}
+    for field in settings_class.model_fields.values():
+        known |= {name.upper() for name in _aliases(field.validation_alias)}
+    return sorted(
+        name
+        for name in names
+        if prefix
+        and name.startswith(prefix)
+        and name.upper() not in known
+        and not _ANNOUNCED_BY_KUBERNETES.search(name)
+        and not (ignored_prefixes and name.startswith(ignored_prefixes))
+    )
+
+
+def _aliases(alias: Any) -> list[str]:
+    if isinstance(alias, AliasChoices):
+        return [str(choice) for choice in alias.choices]
+    return [alias] if isinstance(alias, str) else []
+
+
+def _describe(settings_class: type[ServiceSettings], prefix: str, fault: Any) -> str:
+    """One fault in terms of the variable that the operator sets."""
+    place = str(fault["loc"][0]) if fault["loc"] else ""
+    field = settings_class.model_fields.get(place)
+    if field is not None and field.validation_alias is None:
+        place = f"{prefix}{place}".upper()
+    return f"{place or 'settings'}: {fault['msg'].removeprefix('Value error, ')}"
+
+
+def refuse_remote_without_authentication(settings: ServiceSettings, address: str) -> None:
+    """Raises ValueError when authentication is off and `address` can be reached from other machines."""
+    host = address.rpartition(":")[0].strip("[]")
+    try:
+        is_local = host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        is_local = False
+    if not is_local and not settings.allow_unauthenticated_remote:
+        raise ValueError(
+            f"ENABLE_AUTH=false serves everybody who can reach {address} with this machine's AWS access; "
+            "listen at 127.0.0.1, or set ALLOW_UNAUTHENTICATED_REMOTE=true if you mean it"
+        )
