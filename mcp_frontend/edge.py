@@ -170,7 +170,8 @@ def _as_request_id(value: Any) -> RequestId | None:
 
 async def _read_body(receive: Receive, max_bytes: int) -> bytes | None:
     """The whole body, or None when it is too large."""
-    chunks, size = [], 0
+    chunks: list[bytes] = []
+    size = 0
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":

@@ -26,6 +26,15 @@ class HttpListener:
 
 
 class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.accepting = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Tell that connections are accepted now."""
+        await super().startup(sockets)
+        self.accepting.set()
+
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Leave signals to the lifecycle of the process."""
@@ -59,10 +68,7 @@ async def serving_http(
     running = asyncio.create_task(server.serve(sockets=[listening]))
     try:
         async with asyncio.timeout(_STARTUP_TIMEOUT_S):
-            while not server.started and not running.done():
-                await asyncio.sleep(0.01)  # uvicorn announces its start by this flag only
-        if running.done():
-            await running
+            await server.accepting.wait()
         yield listening.getsockname()[1]
         for accepting in server.servers:
             accepting.close()

@@ -11,6 +11,7 @@ from mcp.server.lowlevel import Server
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.server.transport_security import TransportSecuritySettings
 from opentelemetry import trace
+from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
 from mcp_frontend.backends import Backends
@@ -24,7 +25,7 @@ from servicekit.telemetry import attributes
 
 SERVER_NAME: Final = "cloudwatch-mcp"
 _tracer: Final = trace.get_tracer("mcp_frontend.tools")
-_Context = ServerRequestContext[Any, Any]
+_Context = ServerRequestContext[Any, Request]
 
 
 class Tools:
@@ -41,7 +42,10 @@ class Tools:
 
     async def call(self, context: _Context, params: types.CallToolRequestParams) -> types.CallToolResult:
         """Run one tool for the user whom the edge verified. Every failure is a result that says why."""
-        call: RunningCall = context.request.scope[CALL_KEY]
+        if context.request is None:
+            raise LookupError("a tool was called without a request of the edge")
+        scope = context.request.scope
+        call: RunningCall = scope[CALL_KEY]
         tool = find_tool(params.name)
         if tool is None:
             return error_result(f"There is no tool of this name: {params.name[:64]}")
@@ -54,11 +58,10 @@ class Tools:
                 backends=self._backends,
                 assertion=call.assertion,
                 timeout_s=self._call_timeout_s,
-                progress=context.session.report_progress if context.request.scope[WANTS_STREAM_KEY] else None,
+                progress=context.session.report_progress if scope[WANTS_STREAM_KEY] else None,
             )
-            with call.cancellable():
-                return await run(tool, params.arguments or {}, tool_call)
-            return error_result(cancelled_text())
+            result = await call.until_cancelled(run(tool, params.arguments or {}, tool_call))
+            return result or error_result(cancelled_text())
 
 
 class McpApplication:

@@ -1,4 +1,4 @@
-"""The calls under way, so that each can be ended: by its client's cancellation, by its disconnection, by the server's stop.
+"""The calls under way, so that each can be ended: by its client's word, by its disconnection, by the server's stop.
 
 A client cancels over another connection, naming only its request's id; ids of different users, and of one user's
 different connections, may be equal. Only a call of the same user is ended, and only when the id names one.
@@ -7,9 +7,10 @@ different connections, may be equal. Only a call of the same user is ended, and 
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import anyio
 
@@ -17,6 +18,7 @@ from servicekit.identity import Principal
 
 _log = logging.getLogger(__name__)
 RequestId = str | int
+T = TypeVar("T")
 
 
 @dataclass(eq=False)
@@ -34,13 +36,13 @@ class RunningCall:
         if self._scope is not None:
             self._scope.cancel()
 
-    @contextmanager
-    def cancellable(self) -> Iterator[None]:
-        """Run the tool inside; it ends quietly, with `cancelled` set, when the call is cancelled."""
+    async def until_cancelled(self, work: Awaitable[T]) -> T | None:
+        """The result of `work`, or None when the call is cancelled before there is one."""
         with anyio.CancelScope() as self._scope:
             if self.cancelled:
                 self._scope.cancel()
-            yield
+            return await work
+        return None
 
 
 class RunningCalls:

@@ -13,7 +13,7 @@ from cloudwatch_service.aws.concurrency import both
 from cloudwatch_service.aws.insights import Pace, get_results, run_query, stop_query
 from cloudwatch_service.aws.log_groups import list_log_groups, list_saved_queries
 from cloudwatch_service.aws.session import SessionSource, UserSession
-from cloudwatch_service.domain.insights import QueryResult, check_timeout_s, insights_query
+from cloudwatch_service.domain.insights import QueryResult, QueryStatistics, check_timeout_s, insights_query
 from cloudwatch_service.domain.log_groups import LogGroup, LogGroupFilter, SavedQuery, associated, check_filter
 from cloudwatch_service.rpc.fields import count_or_default, required_text, time_or_none, to_timestamp
 from servicekit.deadlines import remaining_s
@@ -147,17 +147,23 @@ async def _query_result(result: QueryResult) -> pb.QueryResult:
 
 
 def _build_query_result(result: QueryResult) -> pb.QueryResult:
-    counted = result.statistics
     return pb.QueryResult(
         query_id=result.query_id,
         status=result.status,
-        statistics=counted
-        and pb.QueryStatistics(
-            records_matched=counted.records_matched,
-            records_scanned=counted.records_scanned,
-            bytes_scanned=counted.bytes_scanned,
-        ),
-        rows=[
-            pb.QueryRow(fields=[pb.QueryField(name=name, value=value) for name, value in row]) for row in result.rows
-        ],
+        statistics=_statistics(result.statistics),
+        rows=map(_row, result.rows),
     )
+
+
+def _statistics(counted: QueryStatistics | None) -> pb.QueryStatistics | None:
+    if counted is None:
+        return None
+    return pb.QueryStatistics(
+        records_matched=counted.records_matched,
+        records_scanned=counted.records_scanned,
+        bytes_scanned=counted.bytes_scanned,
+    )
+
+
+def _row(cells: tuple[tuple[str, str], ...]) -> pb.QueryRow:
+    return pb.QueryRow(fields=[pb.QueryField(name=name, value=value) for name, value in cells])

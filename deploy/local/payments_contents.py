@@ -16,9 +16,7 @@ _SETTLEMENT_DURATION = MetricSeries(
 _REFUNDS_AGE = MetricSeries(
     "AWS/SQS", "ApproximateAgeOfOldestMessage", {"QueueName": "payments-refunds"}, "Seconds", 22, 9
 )
-_CARD_DECLINES_EU = MetricSeries(
-    "Payments/Cards", "CardDeclines", {"Region": "eu"}, "Count", 4, 1.5, incident_level=31
-)
+_CARD_DECLINES_EU = MetricSeries("Payments/Cards", "CardDeclines", {"Region": "eu"}, "Count", 4, 1.5, incident_level=31)
 
 _HOME = RegionContents(
     region="us-east-1",

@@ -20,7 +20,9 @@ class ChildEndedError(Exception):
 
     def __init__(self, child: "ChildProcess") -> None:
         self.child = child
-        super().__init__(f"{child.name} {_how_it_ended(child.returncode)}. The end of {child.log_file}:\n{child.tail()}")
+        super().__init__(
+            f"{child.name} {_how_it_ended(child.returncode)}. The end of {child.log_file}:\n{child.tail()}"
+        )
 
 
 @dataclass(frozen=True, slots=True)

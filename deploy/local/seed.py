@@ -33,8 +33,8 @@ from deploy.local.payments_contents import PAYMENTS_CONTENTS
 from deploy.local.webshop_contents import WEBSHOP_CONTENTS
 
 CONTENTS: Final[Mapping[str, tuple[RegionContents, ...]]] = {
-    PAYMENTS.account_id: PAYMENTS_CONTENTS,
-    WEBSHOP.account_id: WEBSHOP_CONTENTS,
+    PAYMENTS.alias: PAYMENTS_CONTENTS,
+    WEBSHOP.alias: WEBSHOP_CONTENTS,
 }
 _ROOT_SECRET: Final = "test"  # noqa: S105 - the emulator's own, the same for every account
 _DATA_PER_REQUEST: Final = 500
@@ -58,16 +58,15 @@ class Seeder:
         self._session = aioboto3.Session()
 
     async def seed(self) -> AccessKey:
-        """Write everything; returns the auth service's access key. Raises botocore's ClientError."""
+        """Write everything; returns the auth service's access key. Raises a group of botocore's errors."""
         now_s = int(time.time()) // 60 * 60
-        contents = [
-            self._add_contents(account_id, region, now_s)
-            for account_id, regions in CONTENTS.items()
-            for region in regions
-        ]
-        readers = [self._add_reader(account) for account in READABLE_ACCOUNTS]
-        key, *_ = await asyncio.gather(self._add_service_identity(), *readers, *contents)
-        return key
+        async with asyncio.TaskGroup() as tasks:
+            identity = tasks.create_task(self._add_service_identity())
+            for account in READABLE_ACCOUNTS:
+                tasks.create_task(self._add_reader(account))
+                for contents in CONTENTS[account.alias]:
+                    tasks.create_task(self._add_contents(account.account_id, contents, now_s))
+        return identity.result()
 
     def _client(self, service: str, account_id: str, region: str) -> AbstractAsyncContextManager[Any]:
         client: AbstractAsyncContextManager[Any] = self._session.client(

@@ -69,11 +69,12 @@ class Insights:
         self.default_plan = QueryPlan()
         self.max_concurrent_queries = 30
         self._clock = clock
+        self._unfinished: dict[str, Query] = {}
 
     @property
     def running(self) -> list[Query]:
         """The queries that nobody stopped and that did not end."""
-        return [query for query in self.queries.values() if query.is_running]
+        return list(self._unfinished.values())
 
     def start(self, call: Call, log_groups: tuple[str, ...]) -> dict[str, Any]:
         """StartQuery, its log groups checked."""
@@ -98,7 +99,7 @@ class Insights:
             started_at_s=self._clock(),
         )
         query.plan = self._plan_for(query)
-        self.queries[query.query_id] = query
+        self.queries[query.query_id] = self._unfinished[query.query_id] = query
         return {"queryId": query.query_id}
 
     def results(self, call: Call) -> dict[str, Any]:
@@ -107,7 +108,7 @@ class Insights:
         query.polls += 1
         plan = query.plan
         if query.is_running and plan.polls is not None and query.polls > plan.polls:
-            query.status = plan.status
+            self._finish(query, plan.status)
         if query.is_running:
             rows: Sequence[Row] = plan.partial_rows
         elif query.status == "Complete":
@@ -128,7 +129,7 @@ class Insights:
         query = self._find(call)
         if not query.is_running:
             raise call.invalid(f"Query {query.query_id} is not running: {query.status}")
-        query.status = "Cancelled"
+        self._finish(query, "Cancelled")
         return {"success": True}
 
     def history(self, call: Call) -> list[dict[str, Any]]:
@@ -147,6 +148,10 @@ class Insights:
             and call.text("status") in (None, query.status)
             and (call.text("logGroupName") is None or call.text("logGroupName") in query.log_groups)
         ]
+
+    def _finish(self, query: Query, status: str) -> None:
+        query.status = status
+        self._unfinished.pop(query.query_id, None)
 
     def _find(self, call: Call) -> Query:
         query = self.queries.get(call.text("queryId") or "")

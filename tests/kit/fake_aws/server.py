@@ -32,7 +32,6 @@ SERVICE_KEY: Final = ("AKIASERVICEIDENTITY0", "service-secret-0123456789abcdefgh
 _SERVICES: Final = {"sts": "sts", "monitoring": "cloudwatch", "logs": "logs"}
 _UNSIGNED_OPERATIONS: Final = frozenset({"AssumeRoleWithWebIdentity"})
 _SECRET_HEADERS: Final = frozenset({"authorization", "x-amz-security-token"})
-_LOG_LENGTH: Final = 50_000
 _MAX_BODY_BYTES: Final = 4 * 1024 * 1024
 
 
@@ -64,6 +63,7 @@ class FakeAws(Script):
         service_account_id: str = SERVICE_ACCOUNT,
         external_ids: Mapping[str, str] | None = None,
         verify_signatures: bool = True,
+        request_log_length: int = 10_000,
         port: int = 0,
         ssl_context: ssl.SSLContext | None = None,
         clock: Callable[[], float] = time.time,
@@ -81,7 +81,7 @@ class FakeAws(Script):
         self.accounts.setdefault(service_account_id, Account(service_account_id, clock))
         self.cloudwatch: CloudWatch = CloudWatch(self.accounts)
         self.logs: Logs = Logs(self.accounts, clock)
-        self.requests: deque[Request] = deque(maxlen=_LOG_LENGTH)
+        self.requests: deque[Request] = deque(maxlen=request_log_length)
         self.request_counts: Counter[tuple[str, str]] = Counter()
         self._operations: dict[str, Mapping[str, Callable[[Call], Mapping[str, Any] | RawXml]]] = {
             "sts": self.sts.operations,
@@ -101,6 +101,8 @@ class FakeAws(Script):
 
     def issue(self, account_id: str, session_name: str = "test", *, lifetime_s: float = 3_600.0) -> dict[str, str]:
         """Session credentials of an account without asking STS, as arguments of a client."""
+        if account_id not in self.accounts:
+            raise KeyError(f"no account {account_id}: add_account first")
         arn = f"arn:aws:sts::{account_id}:assumed-role/issued/{session_name}"
         key = self.keys.mint(account_id, arn, f"AROAISSUED:{session_name}", self.keys.clock() + lifetime_s)
         return {

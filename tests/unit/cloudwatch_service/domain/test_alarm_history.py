@@ -67,7 +67,17 @@ def test_missing_old_state_does_not_hide_the_new_one() -> None:
 
 
 @pytest.mark.parametrize(
-    "data", ["", "not json", "[]", "null", '"text"', '{"newState": []}', '{"newState": {"stateValue": 3}}', "[" * 10**5]
+    "data",
+    [
+        "",
+        "not json",
+        "[]",
+        "null",
+        '"text"',
+        '{"newState": []}',
+        '{"newState": {"stateValue": 3}}',
+        pytest.param("[" * 10**5, id="too deep"),
+    ],
 )
 def test_odd_history_data_is_no_failure(data: str) -> None:
     item = _parse_one(_raw(data))

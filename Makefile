@@ -1,0 +1,64 @@
+# The same verbs for people and for CI. `make help` lists them.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+BIN := .venv/bin
+BUF := protos/node_modules/.bin/buf
+USER_NAME = $(if $(filter command,$(origin USER)),$(USER),alice)
+
+.PHONY: help run ask token test check gen bench lock clean
+
+help: ## list the verbs
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+.venv/.ready: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 ...")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+run: .venv/.ready ## start everything on this machine, with an embedded AWS and sign-in provider
+	@exec $(BIN)/python -m deploy.local.stack
+
+ask: .venv/.ready ## ask the running stack as a person: make ask USER=alice
+	@$(BIN)/python -m deploy.local.ask --user $(USER_NAME)
+
+token: .venv/.ready ## print a bearer token: make token USER=alice
+	@$(BIN)/python -m deploy.local.token --user $(USER_NAME)
+
+test: .venv/.ready ## run every test
+	$(BIN)/pytest
+
+check: .venv/.ready ## lint, types, import rules, contracts
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/python protos/generate.py --check
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory lint-protos; \
+	elif [ -n "$$CI" ]; then echo "npm is missing: the contracts cannot be linted"; exit 1; \
+	else echo "skipped: buf lint of protos/ (npm is not installed)"; fi
+
+.PHONY: lint-protos
+lint-protos: $(BUF)
+	cd protos && node_modules/.bin/buf lint
+
+$(BUF): protos/package-lock.json
+	cd protos && npm ci --silent --no-audit --no-fund
+	@touch $@
+
+gen: .venv/.ready ## make the stubs in protos/gen from the contracts
+	$(BIN)/python protos/generate.py
+
+bench: .venv/.ready ## measure against the floor and print the figures
+	$(BIN)/python -m tests.benchmarks
+
+lock: ## resolve requirements.lock and the embedded AWS's lock anew (needs uv)
+	uv pip compile --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \
+		--extra dev pyproject.toml -o requirements.lock
+	uv pip compile --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \
+		deploy/local/ministack.requirements.in -o deploy/local/ministack.requirements.lock
+
+clean: ## remove what the verbs made
+	rm -rf .venv .local .cache protos/node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

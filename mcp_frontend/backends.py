@@ -1,0 +1,36 @@
+"""The stubs of cloudwatch_service that tools call. It must not know what tools do with the answers."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import grpc
+from cwmcp.cloudwatch.v1.accounts_service_pb2_grpc import AccountsServiceStub
+from cwmcp.cloudwatch.v1.alarms_service_pb2_grpc import AlarmsServiceStub
+from cwmcp.cloudwatch.v1.logs_service_pb2_grpc import LogsServiceStub
+from cwmcp.cloudwatch.v1.metrics_service_pb2_grpc import MetricsServiceStub
+
+if TYPE_CHECKING:  # these names exist in the stubs' types only
+    from cwmcp.cloudwatch.v1.accounts_service_pb2_grpc import AccountsServiceAsyncStub
+    from cwmcp.cloudwatch.v1.alarms_service_pb2_grpc import AlarmsServiceAsyncStub
+    from cwmcp.cloudwatch.v1.logs_service_pb2_grpc import LogsServiceAsyncStub
+    from cwmcp.cloudwatch.v1.metrics_service_pb2_grpc import MetricsServiceAsyncStub
+
+
+@dataclass(frozen=True, slots=True)
+class Backends:
+    """One stub for each gRPC service that tools need."""
+
+    accounts: "AccountsServiceAsyncStub"
+    alarms: "AlarmsServiceAsyncStub"
+    logs: "LogsServiceAsyncStub"
+    metrics: "MetricsServiceAsyncStub"
+
+    @classmethod
+    def over(cls, channel: grpc.aio.Channel) -> "Backends":
+        """Stubs that share `channel`, which stays the caller's to close."""
+        return cls(
+            accounts=AccountsServiceStub(channel),
+            alarms=AlarmsServiceStub(channel),
+            logs=LogsServiceStub(channel),
+            metrics=MetricsServiceStub(channel),
+        )

@@ -1,0 +1,140 @@
+"""Failures in words for a model: what happened and what to do next. Nothing else turns a ServiceError into words.
+
+Some clients take certain words in a failure for a lost sign-in and hide the cause behind a dialogue. No text made here
+contains them, whatever AWS said.
+"""
+
+import re
+from typing import Final
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from servicekit.errors import Reason, ServiceError
+
+_MAX_MESSAGE_CHARACTERS: Final = 2_000
+_MAX_FAULTS: Final = 10
+
+_SIGN_IN_AGAIN: Final = (
+    "The sign-in is no longer accepted. Reconnect this server to sign in again, then repeat the call."
+)
+_ASK_ADMINISTRATOR: Final = "Repeating the call will not help; the administrator of this server can fix it."
+
+# {message} is the service's own sentence, and appears only where it adds something that a model can act on.
+_WORDS: Final[dict[Reason, str]] = {
+    Reason.INTERNAL: "Something failed inside the server. Try once more; if it fails again, report it.",
+    Reason.INVALID_ARGUMENT: "The request is not valid: {message}. Correct it and call again.",
+    Reason.UNAVAILABLE: "A part of the server does not answer now. Try again{soon}.",
+    Reason.DEADLINE_EXCEEDED: (
+        "The call took longer than it may. Ask for less: a shorter time range, fewer items or fewer log groups."
+    ),
+    Reason.PEER_NOT_ALLOWED: f"This server is set up wrongly: one part refuses another. {_ASK_ADMINISTRATOR}",
+    Reason.TOO_MANY_CALLS: "Too many calls are under way. Wait for them to end, then try again{soon}.",
+    Reason.TOKEN_MALFORMED: _SIGN_IN_AGAIN,
+    Reason.TOKEN_ISSUER_UNKNOWN: _SIGN_IN_AGAIN,
+    Reason.TOKEN_AUDIENCE_WRONG: _SIGN_IN_AGAIN,
+    Reason.TOKEN_EXPIRED: _SIGN_IN_AGAIN,
+    Reason.TOKEN_SIGNATURE_INVALID: _SIGN_IN_AGAIN,
+    Reason.TOKEN_CLAIMS_REFUSED: _SIGN_IN_AGAIN,
+    Reason.SCOPE_INSUFFICIENT: "The sign-in does not cover this tool. Reconnect this server and agree to what it asks for.",
+    Reason.EMAIL_MISMATCH: "The client names another person than the one who signed in. Reconnect this server.",
+    Reason.ISSUER_UNAVAILABLE: "The company's identity provider does not answer now. Try again{soon}.",
+    Reason.ASSERTION_INVALID: "The server could not confirm who is asking. Try once more, then reconnect this server.",
+    Reason.ACCESS_NONE: "No AWS account is assigned to this user. The administrator of this server can assign one.",
+    Reason.ACCOUNT_NOT_ALLOWED: (
+        "That account is not one of the user's, or none was named and there is no default. "
+        "Set profile_name to one of: {accounts}."
+    ),
+    Reason.REGION_NOT_ALLOWED: "That region may not be used with this account. Set region to one of: {regions}.",
+    Reason.ROLE_REFUSED: f"AWS refuses this user the role of the account. {_ASK_ADMINISTRATOR}",
+    Reason.ACCOUNT_MISCONFIGURED: f"The account is not set up correctly in this server. {_ASK_ADMINISTRATOR}",
+    Reason.AWS_ACCESS_DENIED: (
+        "AWS denied {operation} to this user's role: {message}. Repeating it will not help: use another account "
+        "(list_accounts) or region, or ask the AWS administrator for this permission."
+    ),
+    Reason.AWS_NOT_FOUND: "AWS does not know what was named: {message}. Check the name, the account and the region.",
+    Reason.AWS_INVALID_REQUEST: "AWS refused the request: {message}. Correct the arguments and call again.",
+    Reason.AWS_THROTTLED: "AWS asks to slow down: {message}. Try again{soon}, with fewer calls at once.",
+    Reason.AWS_UNAVAILABLE: "AWS does not answer properly now: {message}. Try again{soon}.",
+}
+
+# Field names of the gRPC requests that differ from the tools' arguments.
+_ARGUMENT_OF_FIELD: Final = {
+    "account": "profile_name",
+    "filters": "dimensions",
+    "group_by": "group_by_dimension",
+    "name_prefix": "log_group_name_prefix",
+    "page_size": "max_items",
+    "timeout_s": "max_timeout",
+}
+
+_SUBSTITUTES: Final = {
+    "oauth": "sign-in",
+    "authentication": "sign-in",
+    "unauthorized": "denied",
+    "invalid_token": "token not accepted",
+    "insufficient_scope": "permission missing",
+    "rate limit": "request quota",
+}
+_TRIGGER_WORDS: Final = re.compile("|".join(_SUBSTITUTES), re.IGNORECASE)
+# Only when they stand alone: inside an account number or a request id the digits say nothing.
+_TRIGGER_NUMBERS: Final = re.compile(r"(?<![0-9A-Za-z])40[13](?![0-9A-Za-z])")
+
+
+def explain(error: ServiceError) -> str:
+    """What a model should know about `error` and do next, free of the words that mislead clients."""
+    known = {
+        "message": error.message[:_MAX_MESSAGE_CHARACTERS].strip().rstrip("."),
+        "operation": error.details.get("operation", "the operation"),
+        "accounts": error.details.get("accounts", "the aliases that list_accounts gives"),
+        "regions": error.details.get("regions", "the regions that list_accounts gives"),
+        "soon": "" if error.retry_after_s is None else f" in {max(1, round(error.retry_after_s))} s",
+    }
+    if error.field is not None and error.reason is Reason.INVALID_ARGUMENT:
+        known["message"] = f"{argument_of(error.field)}: {known['message']}"
+    return without_trigger_words(_WORDS[error.reason].format_map(known) + _references(error))
+
+
+def cancelled_text() -> str:
+    """For a call that its client gave up."""
+    return "The call was cancelled before it had ended; what it was doing in AWS was stopped."
+
+
+def explain_arguments(tool_name: str, error: ValidationError) -> str:
+    """Which arguments of `tool_name` are wrong and why, by path; the values given are not repeated."""
+    faults = error.errors(include_url=False, include_input=False)
+    lines = [f"{tool_name}: {len(faults)} argument(s) not usable."]
+    lines += [f"- {_path(fault)}: {_reason(fault)}" for fault in faults[:_MAX_FAULTS]]
+    return without_trigger_words("\n".join(lines))
+
+
+def argument_of(field: str) -> str:
+    """The tool argument that a field of a gRPC request stands for; a path keeps what follows its first name."""
+    name = re.split(r"[.\[]", field, maxsplit=1)[0]
+    return _ARGUMENT_OF_FIELD.get(name, name) + field[len(name) :]
+
+
+def without_trigger_words(text: str) -> str:
+    """`text` with each word that clients take for a lost sign-in replaced by another of about the same meaning."""
+    text = _TRIGGER_WORDS.sub(lambda found: _SUBSTITUTES[found.group().lower()], text)
+    return _TRIGGER_NUMBERS.sub("4xx", text)
+
+
+def _references(error: ServiceError) -> str:
+    """What an administrator needs to find the failure in logs and CloudTrail."""
+    named = {
+        "AWS operation": error.details.get("operation"),
+        "AWS error": error.details.get("aws_error_code"),
+        "AWS request id": error.details.get("aws_request_id"),
+        "incident": error.details.get("incident"),
+    }
+    given = [f"{name} {value}" for name, value in named.items() if value]
+    return f" ({', '.join(given)})" if given else ""
+
+
+def _path(fault: ErrorDetails) -> str:
+    return ".".join(str(part) for part in fault["loc"]) or "arguments"
+
+
+def _reason(fault: ErrorDetails) -> str:
+    return fault["msg"].removeprefix("Value error, ")

@@ -1,0 +1,205 @@
+"""The tools for log groups and Logs Insights queries.
+
+A query that AWS refuses or that fails is an answer with the status "Error", not a failed call: callers look at the
+status. That the user may not use the account at all is a failed call like everywhere else.
+"""
+
+from typing import Annotated, Final, Literal
+
+from cwmcp.cloudwatch.v1 import logs_service_pb2 as pb
+from mcp_types import ToolAnnotations
+from pydantic import Field
+
+from mcp_frontend.tools import log_groups, query_results
+from mcp_frontend.tools.arguments import AccountArguments, Count, Int32, PositiveCount
+from mcp_frontend.tools.schemas import BOOLEAN, JsonObject, record
+from mcp_frontend.tools.times import parse_time
+from mcp_frontend.tools.tool import Tool, ToolCall
+from servicekit.errors import Reason, ServiceError
+from servicekit.grpc_errors import raising_service_errors
+
+_RESERVE_S: Final = 3.0  # for stopping the query and fetching what it found before the call itself must end
+_SHORTEST_WAIT_S: Final = 1.0
+_TIMED_OUT: Final = "Polling Timeout"
+
+
+class LogGroupsArguments(AccountArguments):
+    """Arguments of describe_log_groups."""
+
+    account_identifiers: Annotated[
+        tuple[str, ...] | None, Field(description="Source account ids; needs include_linked_accounts")
+    ] = None
+    include_linked_accounts: Annotated[
+        bool, Field(description="In a monitoring account: also list its source accounts")
+    ] = False
+    log_group_class: Literal["STANDARD", "INFREQUENT_ACCESS"] | None = None
+    log_group_name_prefix: str | None = Field(None, description="Case-sensitive")
+    max_items: Count | None = Field(None, description="Default 100")
+    page_token: str | None = Field(None, description="next_page_token of an earlier call with the same arguments")
+
+
+async def _describe_log_groups(arguments: LogGroupsArguments, call: ToolCall) -> JsonObject:
+    request = pb.ListLogGroupsRequest(
+        **arguments.place,
+        name_prefix=arguments.log_group_name_prefix or "",
+        log_group_class=arguments.log_group_class or "",
+        account_identifiers=arguments.account_identifiers or (),
+        include_linked_accounts=arguments.include_linked_accounts,
+        page_token=arguments.page_token or "",
+        include_saved_queries=True,
+    )
+    found = await log_groups.collect(request, arguments.max_items, call)
+    return log_groups.render(found)
+
+
+class InsightsQueryArguments(AccountArguments):
+    """Arguments of execute_log_insights_query."""
+
+    log_group_names: Annotated[
+        tuple[str, ...] | None, Field(max_length=50, description="Give these or log_group_identifiers, not both")
+    ] = None
+    log_group_identifiers: Annotated[
+        tuple[str, ...] | None, Field(max_length=50, description="Names or ARNs; ARNs for source accounts")
+    ] = None
+    start_time: str = Field(description="ISO 8601, UTC unless it has an offset")
+    end_time: str = Field(description="ISO 8601, inclusive")
+    query_string: str = Field(description="Logs Insights QL; add a limit or stats to keep the answer small")
+    limit: Int32 | None = Field(None, description="Most rows, up to 10000")
+    max_timeout: int = Field(30, description="Seconds to wait before the query is stopped")
+
+
+async def _execute_query(arguments: InsightsQueryArguments, call: ToolCall) -> JsonObject:
+    last = pb.RunQueryResponse()
+    try:
+        wait_s = max(_SHORTEST_WAIT_S, min(float(arguments.max_timeout), call.remaining_s() - _RESERVE_S))
+        request = pb.RunQueryRequest(
+            **arguments.place,
+            log_group_names=arguments.log_group_names or (),
+            log_group_identifiers=arguments.log_group_identifiers or (),
+            start_time=parse_time(arguments.start_time, "start_time"),
+            end_time=parse_time(arguments.end_time, "end_time"),
+            query_string=arguments.query_string,
+            limit=arguments.limit or 0,
+            timeout_s=wait_s,
+        )
+        with raising_service_errors():
+            last = await _follow(request, call, last)
+    except ServiceError as error:
+        return _answer_of_failure(error, last.query.query_id)
+    if last.timed_out:
+        why = _timeout_message(wait_s, arguments.max_timeout, rows=len(last.query.rows))
+        return {**query_results.render(last.query), "status": _TIMED_OUT, "message": why}
+    return query_results.render(last.query)
+
+
+async def _follow(request: pb.RunQueryRequest, call: ToolCall, last: pb.RunQueryResponse) -> pb.RunQueryResponse:
+    """The query's last message. `last` always holds the newest one, so that a failure can name the query."""
+    stream = call.backends.logs.RunQuery(request, **call.rpc_options())
+    step = 0
+    try:
+        async for response in stream:
+            last.CopyFrom(response)
+            if response.done:
+                return last
+            step += 1
+            if call.progress is not None:
+                await call.progress(float(step), None, query_results.progress_message(response.query))
+    finally:
+        stream.cancel()  # whoever stops reading stops the query at AWS; after the end it does nothing
+    raise ServiceError(Reason.INTERNAL, "the query ended without a result")
+
+
+def _timeout_message(waited_s: float, asked_s: int, *, rows: int) -> str:
+    shortened = f" (max_timeout {asked_s} is more than one call may take)" if asked_s > waited_s else ""
+    found = "The rows are what it had found by then, not all. " if rows else ""
+    return (
+        f"The query had not finished after {waited_s:.0f} s{shortened} and was stopped. {found}"
+        "To go on, make it smaller and run it again: a shorter time range or several in turn, fewer log groups, "
+        "an earlier filter" + ("." if shortened else "; or raise max_timeout.")
+    )
+
+
+def _answer_of_failure(error: ServiceError, query_id: str) -> JsonObject:
+    """The answer for a query that failed. Raises `error` again when it is not about the query itself."""
+    if error.reason not in query_results.REASONS_OF_QUERY:
+        raise error
+    return query_results.render_failure(error, query_id)
+
+
+class QueryArguments(AccountArguments):
+    """Arguments that name a query."""
+
+    query_id: str
+
+
+class QueryResultsArguments(QueryArguments):
+    """Arguments of get_logs_insight_query_results."""
+
+    first_row: PositiveCount = Field(1, description="Where to go on when an answer showed only some rows")
+
+
+async def _get_query_results(arguments: QueryResultsArguments, call: ToolCall) -> JsonObject:
+    request = pb.GetQueryResultsRequest(**arguments.place, query_id=arguments.query_id)
+    try:
+        with raising_service_errors():
+            answer = await call.backends.logs.GetQueryResults(request, **call.rpc_options())
+    except ServiceError as error:
+        return _answer_of_failure(error, arguments.query_id)
+    answer.query.query_id = arguments.query_id
+    return query_results.render(answer.query, arguments.first_row)
+
+
+async def _cancel_query(arguments: QueryArguments, call: ToolCall) -> JsonObject:
+    request = pb.StopQueryRequest(**arguments.place, query_id=arguments.query_id)
+    answer = await call.backends.logs.StopQuery(request, **call.rpc_options())
+    return {"success": answer.success}
+
+
+DESCRIBE_LOG_GROUPS: Final = Tool(
+    name="describe_log_groups",
+    description="List CloudWatch log groups by name prefix, with the Logs Insights queries that were saved for them.",
+    arguments=LogGroupsArguments,
+    output=log_groups.OUTPUT,
+    handle=_describe_log_groups,
+)
+
+EXECUTE_LOG_INSIGHTS_QUERY: Final = Tool(
+    name="execute_log_insights_query",
+    description=(
+        "Run a CloudWatch Logs Insights query and wait for its rows. AWS charges by the data scanned, so keep the "
+        "time range short. A query that fails gives status Error and a message."
+    ),
+    arguments=InsightsQueryArguments,
+    output=query_results.OUTPUT,
+    wrapped=True,
+    annotations=ToolAnnotations(
+        read_only_hint=True,
+        destructive_hint=False,
+        idempotent_hint=False,  # each call is scanned and billed anew
+        open_world_hint=True,
+    ),
+    handle=_execute_query,
+)
+
+GET_LOGS_INSIGHT_QUERY_RESULTS: Final = Tool(
+    name="get_logs_insight_query_results",
+    description="Get the status and the rows so far of a Logs Insights query by its id.",
+    arguments=QueryResultsArguments,
+    output=query_results.OUTPUT,
+    wrapped=True,
+    handle=_get_query_results,
+)
+
+CANCEL_LOGS_INSIGHT_QUERY: Final = Tool(
+    name="cancel_logs_insight_query",
+    description="Stop a running Logs Insights query. Rows found so far stay readable.",
+    arguments=QueryArguments,
+    output=record("success", success=BOOLEAN),
+    annotations=ToolAnnotations(
+        read_only_hint=False,
+        destructive_hint=False,  # nothing is deleted, and the query can be run again
+        idempotent_hint=True,
+        open_world_hint=True,
+    ),
+    handle=_cancel_query,
+)

@@ -1,0 +1,110 @@
+"""Time series as tool results: pieces of one series joined, never mixed with another, points bounded with a remark."""
+
+import math
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Final
+
+from cwmcp.cloudwatch.v1 import metrics_service_pb2 as pb
+
+from mcp_frontend.tools.schemas import INTEGER, NUMBER, OBJECT, TEXT, TIME, JsonObject, listing, nullable, record
+from mcp_frontend.tools.times import format_time_ms
+
+MAX_POINTS: Final = 2_500
+"""Points in one answer, at some 50 characters each: what half of a common context window of 128,000 tokens leaves."""
+MAX_SERIES: Final = 500
+
+OUTPUT: Final = record(
+    metricDataResults=listing(
+        record(
+            id=TEXT,
+            label=TEXT,
+            statusCode=TEXT,
+            period=nullable(INTEGER),
+            datapoints=listing(record(timestamp=TIME, value=nullable(NUMBER))),
+            messages=listing(OBJECT),
+        )
+    ),
+    messages=listing(OBJECT),
+)
+
+
+@dataclass(slots=True)
+class FoundSeries:
+    """What pages held, by id and label. A series is a list of its pieces, each oldest point first."""
+
+    series: dict[tuple[str, str], list[pb.MetricSeries]] = field(default_factory=dict)
+    messages: list[JsonObject] = field(default_factory=list)
+
+    def add(self, page: pb.GetMetricDataResponse) -> None:
+        """Append one page."""
+        for piece in page.series:
+            self.series.setdefault((piece.id, piece.label), []).append(piece)
+        self.messages += (_message(message) for message in page.messages)
+
+
+def render(found: FoundSeries) -> JsonObject:
+    """The tool's result. Beyond the bounds the newest points of each series stay, and a message says how to go on."""
+    shown = list(found.series.values())[:MAX_SERIES]
+    total = sum(_count(pieces) for pieces in shown)
+    share = total if total <= MAX_POINTS else MAX_POINTS // len(shown)
+    results = [_series(pieces, share) for pieces in shown]
+    remarks: list[JsonObject] = []
+    if len(found.series) > len(shown):
+        remarks.append(_series_remark(len(found.series)))
+    if share < total:
+        remarks.append(_points_remark(sum(len(series["datapoints"]) for series in results), total, share))
+    return {"metricDataResults": results, "messages": found.messages + remarks}
+
+
+def _series(pieces: list[pb.MetricSeries], share: int) -> JsonObject:
+    return {
+        "id": pieces[0].id,
+        "label": pieces[0].label,
+        "statusCode": pieces[-1].status or "Complete",
+        "period": pieces[0].period_s or None,
+        "datapoints": _newest_points(pieces, share),
+        "messages": [_message(message) for piece in pieces for message in piece.messages],
+    }
+
+
+def _newest_points(pieces: list[pb.MetricSeries], share: int) -> list[JsonObject]:
+    """The newest `share` points, oldest first. Only that many of each piece are touched: an answer may be huge."""
+    candidates = chain.from_iterable(
+        list(zip(piece.times_ms, piece.values, strict=False))[-share:]
+        if len(piece.times_ms) <= share
+        else zip(piece.times_ms[-share:], piece.values[-share:], strict=False)
+        for piece in pieces
+    )
+    newest = sorted(candidates)[-share:]
+    return [{"timestamp": format_time_ms(time_ms), "value": _finite(value)} for time_ms, value in newest]
+
+
+def _finite(value: float) -> float | None:
+    """`value`, or None where JSON knows no number for it."""
+    return value if math.isfinite(value) else None
+
+
+def _count(pieces: list[pb.MetricSeries]) -> int:
+    return sum(len(piece.times_ms) for piece in pieces)
+
+
+def _message(message: pb.MetricMessage) -> JsonObject:
+    return {"Code": message.code, "Value": message.value}
+
+
+def _points_remark(shown: int, total: int, share: int) -> JsonObject:
+    return {
+        "Code": "PointsBounded",
+        "Value": (
+            f"{shown} of {total} points are shown: at most the newest {share} of each series. For fewer points use a "
+            "smaller target_datapoints, a longer period or fewer series; for older ones an earlier end_time."
+        ),
+    }
+
+
+def _series_remark(total: int) -> JsonObject:
+    return {
+        "Code": "SeriesBounded",
+        "Value": f"The first {MAX_SERIES} of {total} series are shown. Filter by dimensions, or set an order and limit.",
+    }

@@ -1,0 +1,186 @@
+"""The metric tools: what get_metric_data takes, and the queries that it stands for."""
+
+from collections.abc import Iterable
+from typing import Annotated, Final, Literal, Self
+
+from cwmcp.cloudwatch.v1 import metrics_service_pb2 as pb
+from cwmcp.cloudwatch.v1.dimension_pb2 import Dimension
+from pydantic import Field, StrictFloat, StrictInt, WithJsonSchema, model_validator
+
+from mcp_frontend.tools import metric_results
+from mcp_frontend.tools.arguments import AccountArguments, Arguments, Int32, PositiveCount
+from mcp_frontend.tools.schemas import JsonObject
+from mcp_frontend.tools.times import parse_time_or_none
+from mcp_frontend.tools.tool import Tool, ToolCall
+from servicekit.errors import invalid
+
+_AWS_STATISTIC: Final = {"AVG": "Average", "COUNT": "SampleCount", "MAX": "Maximum", "MIN": "Minimum", "SUM": "Sum"}
+_SQL_STATISTIC: Final = {aws: sql for sql, aws in _AWS_STATISTIC.items()}
+_ONLY_QUERY: Final = "m1"
+
+Statistic = Literal["AVG", "COUNT", "MAX", "MIN", "SUM", "Average", "Sum", "Maximum", "Minimum", "SampleCount"]
+SqlStatistic = Literal["AVG", "COUNT", "MAX", "MIN", "SUM"]
+# A number of seconds is accepted too, but a schema with two types is not.
+Moment = Annotated[str | StrictInt | StrictFloat, WithJsonSchema({"type": "string"})]
+
+
+class MetricDimension(Arguments):
+    """One dimension."""
+
+    name: str
+    value: str
+
+
+class MetricStatArguments(Arguments):
+    """One statistic of one metric."""
+
+    namespace: str
+    metric_name: str
+    dimensions: tuple[MetricDimension, ...] = ()
+    statistic: Annotated[str, Field(description="Average, Sum, p99, ...")]
+    period: PositiveCount | None = None
+
+
+class MetricQueryArguments(Arguments):
+    """One query of the advanced mode."""
+
+    id: str = Field(description="Starts with a lower-case letter")
+    metric_stat: MetricStatArguments | None = None
+    expression: str | None = Field(None, description="Metric math, SEARCH or Metrics Insights SQL")
+    label: str | None = None
+    return_data: bool = True
+    period: PositiveCount | None = Field(None, description="Seconds")
+
+    @model_validator(mode="after")
+    def _has_one_source(self) -> Self:
+        if (self.metric_stat is None) == (self.expression is None):
+            raise ValueError(f"the query {self.id!r} needs exactly one of metric_stat and expression")
+        return self
+
+
+class MetricDataArguments(AccountArguments):
+    """Arguments of get_metric_data."""
+
+    namespace: str | None = Field(None, description="Such as AWS/Lambda")
+    metric_name: str | None = None
+    dimensions: tuple[MetricDimension, ...] = ()
+    start_time: Moment | None = Field(None, description="ISO 8601; default: 3 h before end_time")
+    end_time: Moment | None = Field(None, description="ISO 8601; default: now")
+    statistic: Statistic = "AVG"
+    target_datapoints: PositiveCount = Field(60, description="About how many points a series should have")
+    group_by_dimension: str | None = Field(None, description="One series per value; list it in schema_dimension_keys")
+    schema_dimension_keys: Annotated[
+        tuple[str, ...], Field(description="Dimension names that the metric is published with")
+    ] = ()
+    limit: Int32 | None = Field(None, description="Most series")
+    sort_order: Literal["ASC", "DESC"] | None = None
+    order_by_statistic: SqlStatistic | None = None
+    queries: tuple[MetricQueryArguments, ...] | None = Field(
+        None, description="Several metrics or expressions at once; replaces all arguments but times, region and profile"
+    )
+
+
+async def _get_metric_data(arguments: MetricDataArguments, call: ToolCall) -> JsonObject:
+    request = pb.GetMetricDataRequest(
+        **arguments.place,
+        start_time=parse_time_or_none(arguments.start_time, "start_time"),
+        end_time=parse_time_or_none(arguments.end_time, "end_time"),
+        target_datapoints=arguments.target_datapoints,
+        queries=_queries(arguments),
+    )
+    found = metric_results.FoundSeries()
+    stream = call.backends.metrics.GetMetricData(request, **call.rpc_options())
+    try:
+        async for page in stream:
+            found.add(page)
+    finally:
+        stream.cancel()  # whoever stops reading stops the paging at AWS; after the end it does nothing
+    return metric_results.render(found)
+
+
+def _queries(arguments: MetricDataArguments) -> list[pb.MetricQuery]:
+    """The queries of the mode that the arguments choose. Raises ServiceError (INVALID_ARGUMENT)."""
+    if arguments.queries:
+        return [_advanced_query(query) for query in arguments.queries]
+    namespace = _needed(arguments.namespace, "namespace")
+    metric_name = _needed(arguments.metric_name, "metric_name")
+    if _is_insights(arguments):
+        return [pb.MetricQuery(id=_ONLY_QUERY, insights=_insights_query(arguments, namespace, metric_name))]
+    stat = pb.MetricStat(
+        namespace=namespace,
+        metric_name=metric_name,
+        dimensions=_dimensions(arguments.dimensions),
+        statistic=_AWS_STATISTIC.get(arguments.statistic, arguments.statistic),
+    )
+    return [pb.MetricQuery(id=_ONLY_QUERY, metric_stat=stat)]
+
+
+def _needed(value: str | None, field: str) -> str:
+    if not value:
+        raise invalid(field, "namespace and metric_name are both needed, unless queries is given")
+    return value
+
+
+def _is_insights(arguments: MetricDataArguments) -> bool:
+    chosen_by = (
+        arguments.group_by_dimension,
+        arguments.schema_dimension_keys or None,
+        arguments.limit,
+        arguments.sort_order,
+        arguments.order_by_statistic,
+    )
+    return any(value is not None for value in chosen_by)
+
+
+def _insights_query(arguments: MetricDataArguments, namespace: str, metric_name: str) -> pb.InsightsQuery:
+    group_by = arguments.group_by_dimension or ""
+    if group_by and group_by not in arguments.schema_dimension_keys:
+        raise invalid("group_by_dimension", f"list {group_by} in schema_dimension_keys as well")
+    if arguments.sort_order and not arguments.order_by_statistic:
+        raise invalid("sort_order", "it needs order_by_statistic")
+    return pb.InsightsQuery(
+        namespace=namespace,
+        metric_name=metric_name,
+        statistic=_SQL_STATISTIC.get(arguments.statistic, arguments.statistic),
+        filters=_dimensions(arguments.dimensions),
+        schema_dimension_keys=arguments.schema_dimension_keys,
+        group_by=group_by,
+        order_by_statistic=arguments.order_by_statistic or "",
+        sort_order=arguments.sort_order or "",
+        limit=max(arguments.limit or 0, 0),
+    )
+
+
+def _advanced_query(query: MetricQueryArguments) -> pb.MetricQuery:
+    stat = query.metric_stat
+    message = pb.MetricQuery(
+        id=query.id,
+        label=query.label or "",
+        hidden=not query.return_data,
+        period_s=query.period or (stat.period if stat else None) or 0,
+    )
+    if stat is None:
+        message.expression = query.expression or ""
+    else:
+        message.metric_stat.namespace = stat.namespace
+        message.metric_stat.metric_name = stat.metric_name
+        message.metric_stat.dimensions.extend(_dimensions(stat.dimensions))
+        message.metric_stat.statistic = stat.statistic
+    return message
+
+
+def _dimensions(dimensions: Iterable[MetricDimension]) -> list[Dimension]:
+    return [Dimension(name=dimension.name, value=dimension.value) for dimension in dimensions]
+
+
+GET_METRIC_DATA: Final = Tool(
+    name="get_metric_data",
+    description=(
+        "Get time series of CloudWatch metrics. Plain: namespace, metric_name and all dimensions of one metric. "
+        "Across many resources (Metrics Insights): schema_dimension_keys with group_by_dimension, order and limit. "
+        "Several series, percentiles or math: queries."
+    ),
+    arguments=MetricDataArguments,
+    output=metric_results.OUTPUT,
+    handle=_get_metric_data,
+)

@@ -1,0 +1,98 @@
+"""How Logs Insights queries look in tool results: rows as flat maps, bounded, with a way to the rest."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from cwmcp.cloudwatch.v1 import logs_service_pb2 as pb
+
+from mcp_frontend.rendering import explain
+from mcp_frontend.tools.schemas import OBJECT, TEXT, JsonObject, listing, nullable, record
+from servicekit.errors import Reason, ServiceError
+
+MAX_ROW_CHARACTERS: Final = 100_000
+"""About how much of a client's context the rows of one answer may fill."""
+
+REASONS_OF_QUERY: Final = frozenset(
+    {
+        Reason.INVALID_ARGUMENT,
+        Reason.AWS_ACCESS_DENIED,
+        Reason.AWS_NOT_FOUND,
+        Reason.AWS_INVALID_REQUEST,
+        Reason.AWS_THROTTLED,
+        Reason.AWS_UNAVAILABLE,
+    }
+)
+"""Failures of a query rather than of the call around it."""
+
+OUTPUT: Final = record(queryId=TEXT, status=TEXT, statistics=nullable(OBJECT), results=listing(OBJECT), message=TEXT)
+
+_POINTER: Final = "@ptr"
+_JSON_OVERHEAD_CHARACTERS: Final = 6  # quotes, colon and comma around one cell
+_WORDS_OF_END: Final = {
+    "Failed": "AWS could not finish the query. Check its syntax and fields, then run it again.",
+    "Cancelled": "The query was stopped before it had finished; the rows may be incomplete.",
+    "Timeout": "AWS ended the query because it ran for too long. Use a shorter time range or fewer log groups.",
+}
+
+Row = dict[str, str]
+
+
+def render(query: pb.QueryResult, first_row: int = 1) -> JsonObject:
+    """The query with its rows from `first_row` (1 is the first) on, as many as fit; `message` only where needed."""
+    rows = _rows_that_fit(query.rows, first_row)
+    result: JsonObject = {
+        "queryId": query.query_id,
+        "status": query.status,
+        "statistics": _statistics(query),
+        "results": rows,
+    }
+    remarks = [_WORDS_OF_END.get(query.status), _rows_message(query, first_row, len(rows))]
+    message = " ".join(remark for remark in remarks if remark)
+    return {**result, "message": message} if message else result
+
+
+def render_failure(error: ServiceError, query_id: str) -> JsonObject:
+    """A query that failed before or after it had got an id."""
+    return {"queryId": query_id, "status": "Error", "message": explain(error), "results": []}
+
+
+def progress_message(query: pb.QueryResult) -> str:
+    """How far a running query is, in a line."""
+    counts = query.statistics
+    return f"{query.status}: {counts.records_scanned:,.0f} records scanned, {counts.records_matched:,.0f} matched"
+
+
+def _statistics(query: pb.QueryResult) -> JsonObject | None:
+    if not query.HasField("statistics"):
+        return None
+    return {
+        "recordsMatched": query.statistics.records_matched,
+        "recordsScanned": query.statistics.records_scanned,
+        "bytesScanned": query.statistics.bytes_scanned,
+    }
+
+
+def _rows_that_fit(rows: Sequence[pb.QueryRow], first_row: int) -> list[Row]:
+    """Rows from `first_row` on up to the bound, but at least one, so that every row can be reached."""
+    shown: list[Row] = []
+    characters = 0
+    for row in rows[first_row - 1 :]:
+        cells = {cell.name: cell.value for cell in row.fields if cell.name != _POINTER}
+        characters += sum(len(name) + len(value) + _JSON_OVERHEAD_CHARACTERS for name, value in cells.items())
+        if shown and characters > MAX_ROW_CHARACTERS:
+            break
+        shown.append(cells)
+    return shown
+
+
+def _rows_message(query: pb.QueryResult, first_row: int, shown: int) -> str | None:
+    total = len(query.rows)
+    last_row = first_row + shown - 1
+    if first_row > 1 and not shown:
+        return f"There are {total} rows, none from row {first_row} on."
+    if last_row >= total:
+        return None
+    return (
+        f"Rows {first_row} to {last_row} of {total} are shown. For more call get_logs_insight_query_results with "
+        f"query_id {query.query_id} and first_row {last_row + 1}, or narrow the query with fields, filter or stats."
+    )

@@ -1,0 +1,130 @@
+"""What a tool is and how one is run: arguments checked, handler called, result or failure rendered.
+
+It must not know any one tool, nor HTTP or MCP sessions.
+"""
+
+import json
+import logging
+import secrets
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Final, Generic, TypedDict, TypeVar
+
+from mcp_types import CallToolResult, TextContent, ToolAnnotations
+from mcp_types import Tool as ToolDefinition
+from pydantic import ValidationError
+
+from mcp_frontend.backends import Backends
+from mcp_frontend.rendering import explain, explain_arguments, without_trigger_words
+from mcp_frontend.tools.arguments import Arguments
+from mcp_frontend.tools.schemas import JsonObject, input_schema, record
+from servicekit.deadlines import deadline_in, remaining_s
+from servicekit.errors import Reason, ServiceError
+from servicekit.grpc_errors import raising_service_errors
+from servicekit.identity import ASSERTION_METADATA_KEY
+
+_log = logging.getLogger(__name__)
+_encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+READS: Final = ToolAnnotations(read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=True)
+
+Progress = Callable[[float, float | None, str], Awaitable[None]]
+"""Reports (progress so far, total or None, message)."""
+
+A = TypeVar("A", bound=Arguments)
+
+
+class RpcOptions(TypedDict):
+    """Keyword arguments of a stub call."""
+
+    metadata: tuple[tuple[str, str | bytes], ...]
+    timeout: float
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """What surrounds one call of a tool: where to ask, for whom, for how many seconds at most, who hears of progress."""
+
+    backends: Backends
+    assertion: bytes = field(repr=False)
+    timeout_s: float
+    progress: Progress | None = None
+
+    def remaining_s(self) -> float:
+        """Seconds left for another RPC. Raises ServiceError (DEADLINE_EXCEEDED) when it is too late for one."""
+        return remaining_s(self.timeout_s)
+
+    def rpc_options(self) -> RpcOptions:
+        """How to make the next RPC for this user. Raises ServiceError (DEADLINE_EXCEEDED) when it is too late."""
+        return RpcOptions(metadata=((ASSERTION_METADATA_KEY, self.assertion),), timeout=self.remaining_s())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tool(Generic[A]):
+    """One tool. `output` describes the result itself; `wrapped` ones are sent as {"result": …} when structured."""
+
+    name: str
+    description: str
+    arguments: type[A]
+    output: JsonObject
+    handle: Callable[[A, ToolCall], Awaitable[JsonObject]]
+    wrapped: bool = False
+    annotations: ToolAnnotations = field(default_factory=lambda: READS)
+
+    @cached_property
+    def definition(self) -> ToolDefinition:
+        """As `tools/list` shows it."""
+        return ToolDefinition(
+            name=self.name,
+            description=self.description,
+            input_schema=input_schema(self.arguments),
+            output_schema=record("result", result=self.output) if self.wrapped else self.output,
+            annotations=self.annotations,
+        )
+
+
+async def run(tool: Tool[Any], arguments: Mapping[str, Any] | None, call: ToolCall) -> CallToolResult:
+    """The result of `tool`. Every failure but cancellation is a result too, marked as an error and worded for a model."""
+    try:
+        checked = tool.arguments.model_validate(dict(arguments or {}))
+    except ValidationError as error:
+        return error_result(explain_arguments(tool.name, error))
+    try:
+        with deadline_in(call.timeout_s), raising_service_errors():
+            result = await tool.handle(checked, call)
+        return _success(result, wrapped=tool.wrapped)
+    except ServiceError as error:
+        return error_result(explain(error))
+    except Exception:
+        incident = secrets.token_hex(8)
+        _log.exception("unexpected failure in the tool %s, incident %s", tool.name, incident)
+        return error_result(
+            explain(ServiceError(Reason.INTERNAL, "unexpected failure", details={"incident": incident}))
+        )
+
+
+def _success(result: JsonObject, *, wrapped: bool) -> CallToolResult:
+    return CallToolResult(
+        content=[TextContent(type="text", text=to_text(result))],
+        structured_content={"result": result} if wrapped else result,
+    )
+
+
+def error_result(text: str) -> CallToolResult:
+    """A failed call that says `text`, less the words that mislead clients."""
+    return CallToolResult(content=[TextContent(type="text", text=without_trigger_words(text))], is_error=True)
+
+
+def to_text(result: JsonObject) -> str:
+    """`result` as JSON with one line for each field, and for each item of a list in it; compact within a line.
+
+    Indenting every level would double the size, which models pay for.
+    """
+    return "{\n" + ",\n".join(f"{_encode(name)}: {_lines(value)}" for name, value in result.items()) + "\n}"
+
+
+def _lines(value: Any) -> str:
+    if isinstance(value, list) and value:
+        return "[\n " + ",\n ".join(map(_encode, value)) + "\n]"
+    return _encode(value)

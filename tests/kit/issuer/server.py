@@ -1,0 +1,202 @@
+"""An OIDC issuer on a loopback port whose every answer a test decides: keys, outages, hangs, odd documents.
+
+No login, no authorization endpoint: `mint` hands out tokens. Introspection knows the tokens in `opaque_tokens`.
+
+    async with Issuer() as issuer:
+        token = issuer.mint({"sub": "bob-id"})
+"""
+
+import asyncio
+import base64
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Final, Self
+
+from aiohttp import web
+
+from tests.kit.gate import Gate
+from tests.kit.issuer.keys import SigningKey, rsa_key
+from tests.kit.issuer.tokens import default_claims, encode, overridden
+
+JWKS: Final = "/jwks"
+OPENID_CONFIGURATION: Final = "/.well-known/openid-configuration"
+OAUTH_METADATA: Final = "/.well-known/oauth-authorization-server"
+INTROSPECTION: Final = "/introspect"
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """An odd answer."""
+
+    body: bytes = b""
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=lambda: {"Content-Type": "application/json"})
+
+
+class Issuer:
+    """Mints tokens and serves what is needed to verify them. `url` is the `iss` of its tokens."""
+
+    def __init__(
+        self,
+        *,
+        audience: str = "http://127.0.0.1:3334/mcp",
+        keys: Sequence[SigningKey] = (),
+        client_credentials: tuple[str, str] = ("auth-service", "introspection-secret"),
+        port: int = 0,
+    ) -> None:
+        self.audience = audience
+        self.keys: list[SigningKey] = list(keys) or [rsa_key()]
+        self.opaque_tokens: dict[str, dict[str, Any]] = {}
+        self.fetches: Counter[str] = Counter()
+        self.url = ""
+        self._client_credentials = client_credentials
+        self._port = port
+        self._documents: dict[str, Document] = {}
+        self._gates: list[tuple[str, Gate]] = []
+        self._runner: web.ServerRunner | None = None
+
+    @property
+    def jwks_url(self) -> str:
+        """Where the keys are."""
+        return self.url + JWKS
+
+    @property
+    def introspection_url(self) -> str:
+        """Where opaque tokens are looked up (RFC 7662)."""
+        return self.url + INTROSPECTION
+
+    def mint(
+        self,
+        claims: Mapping[str, Any] | None = None,
+        headers: Mapping[str, Any] | None = None,
+        *,
+        key: SigningKey | bytes | None = None,
+        algorithm: str | None = None,
+    ) -> str:
+        """A token: alice's valid one, changed by what is given (OMIT leaves a claim out).
+
+        `key` signs (by default the first key; bytes are an HMAC secret) by `algorithm` (by default the key's, HS256
+        for bytes). The header's `alg` and `kid` follow, unless `headers` says otherwise.
+        """
+        signer = key or self.keys[0]
+        method = algorithm or (signer.algorithm if isinstance(signer, SigningKey) else "HS256")
+        kid = signer.key_id if isinstance(signer, SigningKey) else self.keys[0].key_id
+        header = overridden({"typ": "at+jwt", "alg": method, "kid": kid}, headers or {})
+        return encode(header, overridden(default_claims(self.url, self.audience), claims or {}), signer, method)
+
+    def mint_unsigned(self, claims: Mapping[str, Any] | None = None, algorithm: str = "none") -> str:
+        """A token with `alg: none` (or "None", "nOnE") and no signature."""
+        return self.mint(claims, algorithm=algorithm, headers={"alg": algorithm})
+
+    def mint_confused(self, claims: Mapping[str, Any] | None = None) -> str:
+        """A token signed by HS256 with the public key's PEM as the secret."""
+        return self.mint(claims, key=self.keys[0].public_pem())
+
+    def mint_oversized(self, size_bytes: int) -> str:
+        """A valid token of at least this size."""
+        return self.mint({"padding": "x" * size_bytes})
+
+    def mint_opaque(self, token: str, claims: Mapping[str, Any] | None = None) -> str:
+        """Make an opaque token known to introspection, with alice's claims changed by what is given."""
+        active = {"active": True, **default_claims(self.url, self.audience)}
+        self.opaque_tokens[token] = overridden(active, claims or {})
+        return token
+
+    def rotate(self, key: SigningKey, *, keep_old: bool = False) -> None:
+        """Sign with `key` from now on; the old keys are no longer published unless `keep_old`."""
+        self.keys = [key, *(self.keys if keep_old else ())]
+
+    def serve(self, path: str, document: Document) -> None:
+        """Answer a path oddly from now on, until `serve_normally`."""
+        self._documents[path] = document
+
+    def serve_keys(self, *jwks: Mapping[str, Any]) -> None:
+        """Publish these JWKs instead of the issuer's own, such as {"kty": "oct", "k": ...}."""
+        self.serve(JWKS, Document(json.dumps({"keys": jwks}).encode()))
+
+    def serve_huge(self, size_bytes: int, path: str = JWKS) -> None:
+        """Answer with valid JSON of at least this size."""
+        self.serve(path, Document(json.dumps({"keys": [], "padding": "x" * size_bytes}).encode()))
+
+    def serve_redirect(self, location: str, path: str = JWKS) -> None:
+        """Send the caller elsewhere."""
+        self.serve(path, Document(status=302, headers={"Location": location}))
+
+    def serve_unavailable(self, path: str = JWKS, status: int = 503) -> None:
+        """Answer with a server error."""
+        self.serve(path, Document(b'{"error":"unavailable"}', status))
+
+    def serve_normally(self) -> None:
+        """End all odd answers."""
+        self._documents.clear()
+
+    def hold(self, path: str = JWKS) -> Gate:
+        """Hold fetches of a path until the gate is released; `await gate.arrivals()` waits for one."""
+        gate = Gate()
+        self._gates.append((path, gate))
+        return gate
+
+    def _metadata(self) -> dict[str, Any]:
+        return {
+            "issuer": self.url,
+            "jwks_uri": self.jwks_url,
+            "authorization_endpoint": f"{self.url}/authorize",
+            "token_endpoint": f"{self.url}/token",
+            "introspection_endpoint": self.introspection_url,
+            "response_types_supported": ["code"],
+            "subject_types_supported": ["public"],
+            "code_challenge_methods_supported": ["S256"],
+            "scopes_supported": ["openid", "aws:cloudwatch"],
+            "id_token_signing_alg_values_supported": sorted({key.algorithm for key in self.keys}),
+        }
+
+    async def __aenter__(self) -> Self:
+        await self.go_up()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.go_down()
+
+    async def go_up(self) -> None:
+        """Listen, on the same port as before."""
+        runner = web.ServerRunner(web.Server(self._handle, access_log=None), shutdown_timeout=1.0)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", self._port).start()
+        self._runner = runner
+        self._port = int(runner.addresses[0][1])
+        self.url = f"http://127.0.0.1:{self._port}"
+
+    async def go_down(self) -> None:
+        """Refuse connections and end those that are open; whoever is held is let go."""
+        for _, gate in self._gates:
+            gate.release()
+        self._gates.clear()
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        self.fetches[request.path] += 1
+        await asyncio.gather(*(gate.passage() for path, gate in self._gates if path == request.path))
+        odd = self._documents.get(request.path)
+        if odd is not None:
+            return web.Response(body=odd.body, status=odd.status, headers=odd.headers)
+        if request.path == JWKS:
+            return web.json_response({"keys": [key.jwk() for key in self.keys]})
+        if request.path in (OPENID_CONFIGURATION, OAUTH_METADATA):
+            return web.json_response(self._metadata())
+        if request.path == INTROSPECTION and request.method == "POST":
+            return await self._introspect(request)
+        return web.json_response({"error": "not_found"}, status=404)
+
+    async def _introspect(self, request: web.BaseRequest) -> web.Response:
+        expected = base64.b64encode(":".join(self._client_credentials).encode()).decode()
+        if request.headers.get("Authorization") != f"Basic {expected}":
+            return web.json_response({"error": "invalid_client"}, status=401)
+        token = (await request.post()).get("token")
+        return web.json_response(self.opaque_tokens.get(str(token), {"active": False}))

@@ -1,0 +1,226 @@
+"""The HTTP edge around an application, over real ASGI messages."""
+
+import asyncio
+import json
+from typing import Any
+
+import httpx2
+import pytest
+from starlette.responses import JSONResponse
+from starlette.types import Receive, Scope, Send
+
+from mcp_frontend.challenges import ProtectedResource
+from mcp_frontend.credentials import Credentials
+from mcp_frontend.edge import CALL_KEY, WANTS_STREAM_KEY, Edge, Envelope, read_envelope
+from mcp_frontend.origins import AllowedOrigins
+from mcp_frontend.running_calls import RunningCall, RunningCalls
+from servicekit.errors import Reason, ServiceError
+from servicekit.identity import Principal, current_principal
+
+URL = "http://mcp.example.com/mcp"
+ALICE = Principal("u-alice", "iss", "alice", scopes=("aws:cloudwatch",))
+
+
+class _Authentication:
+    """Knows the token "good"; raises what a test puts in `error`."""
+
+    def __init__(self) -> None:
+        self.error: ServiceError | None = None
+        self.asked: list[Credentials] = []
+
+    async def authenticate(self, credentials: Credentials) -> RunningCall:
+        self.asked.append(credentials)
+        if self.error is not None:
+            raise self.error
+        if credentials.token != "good":
+            raise ServiceError(Reason.TOKEN_MALFORMED, "the token is not a JWT")
+        return RunningCall(ALICE, b"assertion-of-alice")
+
+
+class _Setup:
+    def __init__(self, *, requires_token: bool = True) -> None:
+        self.authentication = _Authentication()
+        self.calls = RunningCalls()
+        self.seen: list[dict[str, Any]] = []
+        self.edge = Edge(
+            self._app,
+            resource=ProtectedResource(URL, ["http://idp.example.com"], ["aws:cloudwatch"]),
+            origins=AllowedOrigins(URL, [], []),
+            authentication=self.authentication,
+            calls=self.calls,
+            requires_token=requires_token,
+            max_body_bytes=2_048,
+        )
+
+    async def _app(self, scope: Scope, receive: Receive, send: Send) -> None:
+        body = (await receive())["body"]
+        call = scope[CALL_KEY]
+        self.seen.append(
+            {
+                "body": body,
+                "headers": dict(scope["headers"]),
+                "user": call.principal.user_id,
+                "context_user": current_principal().user_id,
+                "stream": scope[WANTS_STREAM_KEY],
+            }
+        )
+        await JSONResponse({"ok": True})(scope, receive, send)
+
+    async def send(self, method: str = "POST", **arguments: Any) -> httpx2.Response:
+        async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app=self.edge)) as client:
+            return await client.request(method, URL, **arguments)
+
+
+GOOD = {"Authorization": "Bearer good"}
+
+
+async def test_an_admitted_request_carries_its_user_and_no_credentials() -> None:
+    setup = _Setup()
+    response = await setup.send(headers=GOOD, json={"jsonrpc": "2.0", "id": 1, "method": "ping"})
+    assert response.status_code == 200
+    (seen,) = setup.seen
+    assert seen["user"] == seen["context_user"] == "u-alice"
+    assert b"authorization" not in seen["headers"]
+    assert json.loads(seen["body"])["method"] == "ping"
+    assert not seen["stream"]
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "DELETE", "OPTIONS", "PUT"])
+async def test_every_method_without_a_token_is_challenged(method: str) -> None:
+    setup = _Setup()
+    response = await setup.send(method)
+    assert response.status_code == 401
+    assert "error=" not in response.headers["www-authenticate"]
+    assert setup.seen == []
+    assert setup.authentication.asked == []
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "DELETE", "PUT"])
+async def test_with_a_token_only_post_is_served(method: str) -> None:
+    response = await _Setup().send(method, headers=GOOD)
+    assert response.status_code == 405
+    assert response.headers["allow"] == "POST"
+
+
+async def test_a_foreign_origin_is_refused_before_anybody_is_asked() -> None:
+    setup = _Setup()
+    response = await setup.send(headers={**GOOD, "Origin": "https://evil.example.com"})
+    assert response.status_code == 403
+    assert setup.authentication.asked == []
+
+
+async def test_two_authorization_headers_are_a_malformed_request() -> None:
+    setup = _Setup()
+    response = await setup.send(headers=[("Authorization", "Bearer good"), ("Authorization", "Bearer good")])
+    assert response.status_code == 400
+    assert setup.authentication.asked == []
+
+
+async def test_an_unresolved_template_is_an_invalid_token() -> None:
+    response = await _Setup().send(headers={"Authorization": "Bearer {{LIBRECHAT_OPENID_ACCESS_TOKEN}}"})
+    assert response.status_code == 401
+    assert 'error="invalid_token"' in response.headers["www-authenticate"]
+
+
+async def test_an_unreachable_auth_service_is_503_with_retry_after() -> None:
+    setup = _Setup()
+    setup.authentication.error = ServiceError(Reason.UNAVAILABLE, "cannot be reached")
+    response = await setup.send(headers=GOOD, json={})
+    assert response.status_code == 503
+    assert int(response.headers["retry-after"]) >= 1
+
+
+async def test_a_body_that_is_too_large_is_413() -> None:
+    setup = _Setup()
+    response = await setup.send(headers=GOOD, content=b"x" * 2_049)
+    assert response.status_code == 413
+    assert setup.seen == []
+
+
+async def test_a_progress_token_asks_for_a_stream() -> None:
+    setup = _Setup()
+    message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"_meta": {"progressToken": 0}}}
+    await setup.send(headers=GOOD, json=message)
+    assert setup.seen[0]["stream"]
+
+
+async def test_a_cancellation_reaches_the_running_call_of_the_same_user() -> None:
+    setup = _Setup()
+    call = RunningCall(ALICE, b"")
+    with setup.calls.registered(call, 5):
+        message = {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 5}}
+        response = await setup.send(headers=GOOD, json=message)
+    assert response.status_code == 202
+    assert call.cancelled
+    assert setup.seen == []
+
+
+async def test_without_authentication_no_token_is_needed_but_auth_service_is_asked() -> None:
+    setup = _Setup(requires_token=False)
+    setup.authentication.error = ServiceError(Reason.UNAVAILABLE, "down")
+    assert (await setup.send(json={})).status_code == 503
+    assert len(setup.authentication.asked) == 1
+
+
+async def test_a_disconnected_client_cancels_its_call() -> None:
+    gone, begun = asyncio.Event(), asyncio.Event()
+    found: list[RunningCall] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        call: RunningCall = scope[CALL_KEY]
+        found.append(call)
+
+        async def work() -> str:
+            begun.set()
+            await asyncio.Event().wait()
+            return "never"
+
+        assert await call.until_cancelled(work()) is None
+        assert (await receive())["type"] == "http.disconnect"
+
+    setup = _Setup()
+    setup.edge._app = app
+    messages = [{"type": "http.request", "body": b"{}", "more_body": False}]
+
+    async def receive() -> dict[str, Any]:
+        if messages:
+            return messages.pop()
+        await gone.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(_message: Any) -> None:
+        raise AssertionError("nobody is there to read an answer")
+
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/mcp",
+        "headers": [(b"host", b"mcp.example.com"), (b"authorization", b"Bearer good")],
+        "client": ("127.0.0.1", 1),
+    }
+    serving = asyncio.create_task(setup.edge(scope, receive, send))
+    await begun.wait()
+    gone.set()
+    await serving
+    assert found[0].cancelled
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (b"", Envelope("", None, None, False)),
+        (b"[]", Envelope("", None, None, False)),
+        (b"[" * 100_000, Envelope("", None, None, False)),
+        (b'{"id": true, "method": 5, "params": []}', Envelope("", None, None, False)),
+        (b'{"id": "a", "method": "ping"}', Envelope("ping", "a", None, False)),
+        (b'{"id": 1, "method": "notifications/cancelled", "params": {"requestId": 2}}',
+         Envelope("notifications/cancelled", 1, None, False)),
+        (b'{"method": "notifications/cancelled", "params": {"requestId": "x"}}',
+         Envelope("notifications/cancelled", None, "x", False)),
+        (b'{"id": 1, "method": "tools/call", "params": {"_meta": {"progressToken": ""}}}',
+         Envelope("tools/call", 1, None, True)),
+    ],
+)  # fmt: skip
+def test_an_envelope_is_read_without_trusting_it(body: bytes, expected: Envelope) -> None:
+    assert read_envelope(body) == expected
