@@ -135,7 +135,7 @@ def _sts_client(settings: AuthSettings) -> Any:
     config = AioConfig(
         connect_timeout=3,
         read_timeout=10,
-        retries={"mode": "standard", "max_attempts": 3},
+        retries={"mode": "standard", "total_max_attempts": 3},
         max_pool_connections=50,
         user_agent_extra=f"cloudwatch-mcp/{version('cloudwatch-mcp')}",
     )

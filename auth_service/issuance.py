@@ -71,8 +71,10 @@ class CredentialIssuer:
         """The accounts that the user may use."""
         return self._policy().entitlements(principal)
 
-    async def issue(self, principal: Principal, alias: str) -> tuple[Entitlement, AwsCredentials]:
-        """Credentials of the account of that alias (empty: the user's default).
+    async def issue(
+        self, principal: Principal, alias: str, refused_access_key_id: str = ""
+    ) -> tuple[Entitlement, AwsCredentials]:
+        """Credentials of the account of that alias (empty: the user's default), and not those that AWS refused.
 
         Raises ServiceError: ACCESS_NONE, ACCOUNT_NOT_ALLOWED, ROLE_REFUSED, ACCOUNT_MISCONFIGURED, AWS_UNAVAILABLE.
         """
@@ -80,6 +82,9 @@ class CredentialIssuer:
         key = _key(principal, entitlement.account)
         now_s = self._clock()
         kept = self._kept.get(key)
+        if kept is not None and kept.credentials.access_key_id == refused_access_key_id:
+            del self._kept[key]
+            kept = None
         if kept is not None and now_s < kept.renew_at_s:
             return entitlement, kept.credentials
         try:

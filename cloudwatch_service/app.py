@@ -1,5 +1,6 @@
 """The composition root: builds everything once, in order; leaving it undoes it in reverse."""
 
+import datetime as dt
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
@@ -80,15 +81,19 @@ def _services(settings: CloudwatchSettings, sessions: SessionSource) -> list[Hos
             AccountsServicer(sessions), server
         ),
         "AlarmsService": lambda server: alarms_grpc.add_AlarmsServiceServicer_to_server(
-            AlarmsServicer(sessions), server
+            AlarmsServicer(sessions, _utc_now), server
         ),
         "LogsService": lambda server: logs_grpc.add_LogsServiceServicer_to_server(LogsServicer(sessions), server),
         "MetricsService": lambda server: metrics_grpc.add_MetricsServiceServicer_to_server(
-            MetricsServicer(sessions), server
+            MetricsServicer(sessions, _utc_now), server
         ),
     }
     rules = ServiceRules(frozenset(settings.callers), for_user=True)
     return [HostedService(f"cwmcp.cloudwatch.v1.{name}", add, rules) for name, add in registrations.items()]
+
+
+def _utc_now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)
 
 
 def _published_keys(auth: grpc.aio.Channel) -> KeySource:

@@ -23,7 +23,9 @@ class CredentialServicer(CredentialServiceServicer):
         context: grpc.aio.ServicerContext[pb.IssueCredentialsRequest, pb.IssueCredentialsResponse],
     ) -> pb.IssueCredentialsResponse:
         """Credentials of the user for one account."""
-        entitlement, credentials = await self._issuer.issue(current_principal(), request.account_alias)
+        entitlement, credentials = await self._issuer.issue(
+            current_principal(), request.account_alias, request.refused_access_key_id
+        )
         response = pb.IssueCredentialsResponse(
             account=_to_proto(entitlement),
             access_key_id=credentials.access_key_id,

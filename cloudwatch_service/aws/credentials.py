@@ -31,8 +31,11 @@ class IssuedCredentials:
 class CredentialSource(Protocol):
     """Issues credentials for the verified user of the current call."""
 
-    async def issue(self, account_alias: str) -> IssuedCredentials:
-        """For the account of that alias, or the user's default. Raises ServiceError."""
+    async def issue(self, account_alias: str, refused_access_key_id: str = "") -> IssuedCredentials:
+        """For the account of that alias, or the user's default; other than those that AWS refused.
+
+        Raises ServiceError.
+        """
         ...
 
     async def list_accounts(self) -> list[Account]:
@@ -47,9 +50,9 @@ class AuthServiceCredentials:
         """`stub` is an async CredentialService stub."""
         self._stub = stub
 
-    async def issue(self, account_alias: str) -> IssuedCredentials:
+    async def issue(self, account_alias: str, refused_access_key_id: str = "") -> IssuedCredentials:
         """See CredentialSource."""
-        request = pb.IssueCredentialsRequest(account_alias=account_alias)
+        request = pb.IssueCredentialsRequest(account_alias=account_alias, refused_access_key_id=refused_access_key_id)
         with raising_service_errors():
             response = await self._stub.IssueCredentials(request, **_call_options())
         keys = AioCredentials(

@@ -107,7 +107,8 @@ async def _start(session: UserSession, query: InsightsQuery) -> str:
 
 
 async def _query_id(session: UserSession, parameters: Mapping[str, Any]) -> str:
-    answer = await session.call("logs", "start_query", **parameters)
+    """Start the query detached: cut off by the deadline of the RPC, it might run without anybody knowing its id."""
+    answer = await session.call_detached("logs", "start_query", **parameters)
     query_id: str = answer["queryId"]
     return query_id
 

@@ -41,8 +41,19 @@ class PoolLimits:
 class _Entry:
     """One user in one account. Everything in it is that user's and nobody else's."""
 
-    __slots__ = ("_alias", "_asking", "_clock", "_confirmed_at_s", "_held", "_limits", "_source", "bulkhead",
-                 "in_use", "used_at_s")  # fmt: skip
+    __slots__ = (
+        "_alias",
+        "_asking",
+        "_clock",
+        "_confirmed_at_s",
+        "_held",
+        "_limits",
+        "_refused_access_key_id",
+        "_source",
+        "bulkhead",
+        "in_use",
+        "used_at_s",
+    )
 
     def __init__(self, alias: str, source: CredentialSource, limits: PoolLimits, clock: Callable[[], float]) -> None:
         self._alias = alias
@@ -51,6 +62,7 @@ class _Entry:
         self._clock = clock
         self._held: IssuedCredentials | None = None
         self._confirmed_at_s = float("-inf")
+        self._refused_access_key_id = ""
         self._asking: asyncio.Task[IssuedCredentials] | None = None
         self.bulkhead = asyncio.Semaphore(limits.max_concurrent_calls_per_user)
         self.in_use = 0
@@ -79,11 +91,12 @@ class _Entry:
         """Forget keys that AWS does not accept, unless they were replaced meanwhile."""
         if self._held is refused:
             self._held = None
+            self._refused_access_key_id = refused.access_key_id
 
     async def _ask(self) -> IssuedCredentials:
         """Ask once for all who wait. One who gives up does not end it for the others."""
         if self._asking is None or self._asking.done():
-            self._asking = asyncio.create_task(self._source.issue(self._alias))
+            self._asking = asyncio.create_task(self._source.issue(self._alias, self._refused_access_key_id))
             self._asking.add_done_callback(self._asked)
         return await asyncio.shield(self._asking)
 

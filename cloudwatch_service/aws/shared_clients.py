@@ -55,7 +55,7 @@ class SharedClients:
         self._config = AioConfig(
             connect_timeout=connect_timeout_s,
             read_timeout=read_timeout_s,
-            retries={"mode": "standard", "max_attempts": 3},
+            retries={"mode": "standard", "total_max_attempts": 3},
             max_pool_connections=max_connections,
             parameter_validation=True,
             user_agent_extra=f"cloudwatch-mcp/{version('cloudwatch-mcp')}",

@@ -30,7 +30,7 @@ class MetricStat:
 
 @dataclass(frozen=True, slots=True)
 class MetricQuery:
-    """A query as a caller asks it: a metric, an expression as it stands, or parts of one. Period 0 is for us to choose."""
+    """A query as a caller asks it: a metric, an expression as it stands, or the parts of one. Period 0 is unset."""
 
     id: str
     source: MetricStat | InsightsSelect | str | None

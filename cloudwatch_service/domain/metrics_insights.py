@@ -45,10 +45,7 @@ def build_select(select: InsightsSelect, field: str) -> str:
     metric = _identifier(select.metric_name, f"{field}.metric_name")
     clauses = [f"SELECT {select.statistic}({metric})", f"FROM {_source(select, field)}"]
     if select.filters:
-        conditions = (
-            f"{_identifier(one.name, f'{field}.filters[{n}].name')} = {_value(one.value, f'{field}.filters[{n}].value')}"
-            for n, one in enumerate(select.filters)
-        )
+        conditions = (_condition(one, f"{field}.filters[{n}]") for n, one in enumerate(select.filters))
         clauses.append("WHERE " + " AND ".join(conditions))
     if select.group_by:
         clauses.append(f"GROUP BY {_identifier(select.group_by, f'{field}.group_by')}")
@@ -88,6 +85,10 @@ def _source(select: InsightsSelect, field: str) -> str:
         _identifier(key, f"{field}.schema_dimension_keys[{n}]") for n, key in enumerate(select.schema_dimension_keys)
     )
     return f"SCHEMA({', '.join((namespace, *keys))})"
+
+
+def _condition(one: Dimension, field: str) -> str:
+    return f"{_identifier(one.name, f'{field}.name')} = {_value(one.value, f'{field}.value')}"
 
 
 def _one_of(value: str, allowed: tuple[str, ...], field: str) -> None:

@@ -23,6 +23,7 @@ from deploy.local.state_directory import REPOSITORY
 VIRTUAL_ENVIRONMENT: Final = REPOSITORY / ".cache" / "ministack-venv"
 REQUIREMENTS: Final = Path(__file__).with_name("ministack.requirements.lock")
 STOP_GRACE_S: Final = 5.0
+_MARKER: Final = "requirements.sha256"
 _START_TIMEOUT_S: Final = 30.0
 _SERVICES: Final = "sts,iam,cloudwatch,logs,monitoring"
 
@@ -42,6 +43,12 @@ class EmbeddedAws:
         """Raises ChildEndedError when it ends, TimeoutError when it never answers."""
         answering = wait_until_answering(f"{self.endpoint_url}/_ministack/health", _START_TIMEOUT_S)
         await processes.while_running([self.child], answering)
+
+
+def is_installed(directory: Path = VIRTUAL_ENVIRONMENT) -> bool:
+    """Whether the virtual environment holds exactly what the lock file asks for."""
+    marker = directory / _MARKER
+    return marker.is_file() and marker.read_text() == _wanted()
 
 
 async def install(log_file: Path, directory: Path = VIRTUAL_ENVIRONMENT) -> Path:
@@ -80,20 +87,22 @@ def environment(port: int, home: Path) -> dict[str, str]:
 
 def _install(log_file: Path, directory: Path) -> Path:
     python = directory / "bin" / "python"
-    wanted = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()
-    marker = directory / "requirements.sha256"
     directory.parent.mkdir(parents=True, exist_ok=True)
     with directory.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # two stacks may be started at once on a fresh machine
-        if python.exists() and marker.exists() and marker.read_text() == wanted:
+        if is_installed(directory):
             return python
         shutil.rmtree(directory, ignore_errors=True)
         log_file.unlink(missing_ok=True)
         _run([sys.executable, "-m", "venv", str(directory)], log_file)
         pip = [str(python), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
         _run([*pip, "--require-hashes", "--requirement", str(REQUIREMENTS)], log_file)
-        marker.write_text(wanted)
+        (directory / _MARKER).write_text(_wanted())
     return python
+
+
+def _wanted() -> str:
+    return hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()
 
 
 def _run(command: list[str], log_file: Path) -> None:

@@ -73,7 +73,7 @@ def services(wiring: Wiring) -> list[Service]:
     ]
 
 
-def _service(name: str, module: str, prefix: str, own: Mapping[str, str], wiring: Wiring) -> Service:
+def _service(name: str, module: str, prefix: str, own: dict[str, str], wiring: Wiring) -> Service:
     grace = f"{prefix}_GRACE_PERIOD_S"
     shared = {
         key: value

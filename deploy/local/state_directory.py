@@ -48,13 +48,18 @@ class StateDirectory:
         """The auth service's AWS identity in AWS's own file format; written only when no service is started."""
         return self.root / "aws-credentials"
 
+    @property
+    def logs(self) -> Path:
+        """Where children's output is kept; each start begins the files anew."""
+        return self.root / "logs"
+
     def log_file(self, name: str) -> Path:
         """Where a child process's output goes."""
-        return self.root / "logs" / f"{name}.log"
+        return self.logs / f"{name}.log"
 
     def prepare(self) -> None:
         """Create the folder, readable by its owner only. Raises OSError."""
-        (self.root / "logs").mkdir(parents=True, exist_ok=True)
+        self.logs.mkdir(parents=True, exist_ok=True)
         self.root.chmod(0o700)
 
     def lock(self) -> IO[str]:

@@ -100,7 +100,7 @@ class AlarmHistoryArguments(AccountArguments):
     history_item_type: str | None = Field(None, description="StateUpdate (default), ConfigurationUpdate or Action")
     max_items: PositiveCount = 50
     include_component_alarms: Annotated[
-        bool, Field(description="For a composite alarm: return its component alarms instead of history")
+        bool, Field(description="For a composite alarm: its parts instead of history")
     ] = False
 
 
@@ -211,8 +211,8 @@ _ALARM_DETAILS: Final = record(
 GET_ACTIVE_ALARMS: Final = Tool(
     name="get_active_alarms",
     description=(
-        "List the CloudWatch alarms that are in the state ALARM, metric and composite ones. A first step when "
-        "something seems wrong; continue with get_alarm_history."
+        "List the CloudWatch alarms that are in the state ALARM. A first step when something seems wrong; "
+        "continue with get_alarm_history."
     ),
     arguments=ActiveAlarmsArguments,
     output=record(
@@ -252,8 +252,7 @@ GET_ACTIVE_ALARMS: Final = Tool(
 GET_ALARM_HISTORY: Final = Tool(
     name="get_alarm_history",
     description=(
-        "What happened to one alarm, newest first, with time ranges in which metrics and logs deserve a look. "
-        "With include_component_alarms: the alarms that a composite alarm is made of."
+        "What happened to one alarm, newest first, with time ranges in which metrics and logs deserve a look."
     ),
     arguments=AlarmHistoryArguments,
     output=record(
@@ -276,7 +275,7 @@ GET_ALARM_HISTORY: Final = Tool(
         composite_alarm_name=TEXT,
         component_alarms=listing(TEXT),
         alarm_rule=TEXT,
-        component_details=nullable(listing(_ALARM_DETAILS)),
+        component_details=nullable(listing(OBJECT)),
     ),
     wrapped=True,
     handle=_get_alarm_history,

@@ -47,8 +47,8 @@ class Place(TypedDict):
 class AccountArguments(Arguments):
     """The arguments of every tool that asks AWS."""
 
-    region: str | None = Field(None, description="AWS region; default: the account's")
-    profile_name: str | None = Field(None, description="Account alias from list_accounts; default: the user's")
+    region: str | None = None
+    profile_name: str | None = Field(None, description="Alias from list_accounts")
 
     @property
     def place(self) -> Place:

@@ -4,6 +4,7 @@ A query that AWS refuses or that fails is an answer with the status "Error", not
 status. That the user may not use the account at all is a failed call like everywhere else.
 """
 
+from dataclasses import dataclass, field
 from typing import Annotated, Final, Literal
 
 from cwmcp.cloudwatch.v1 import logs_service_pb2 as pb
@@ -29,13 +30,13 @@ class LogGroupsArguments(AccountArguments):
     account_identifiers: Annotated[
         tuple[str, ...] | None, Field(description="Source account ids; needs include_linked_accounts")
     ] = None
-    include_linked_accounts: Annotated[
-        bool, Field(description="In a monitoring account: also list its source accounts")
-    ] = False
+    include_linked_accounts: Annotated[bool, Field(description="Also list source accounts (monitoring account)")] = (
+        False
+    )
     log_group_class: Literal["STANDARD", "INFREQUENT_ACCESS"] | None = None
-    log_group_name_prefix: str | None = Field(None, description="Case-sensitive")
+    log_group_name_prefix: str | None = None
     max_items: Count | None = Field(None, description="Default 100")
-    page_token: str | None = Field(None, description="next_page_token of an earlier call with the same arguments")
+    page_token: str | None = Field(None, description="From next_page_token")
 
 
 async def _describe_log_groups(arguments: LogGroupsArguments, call: ToolCall) -> JsonObject:
@@ -56,22 +57,20 @@ class InsightsQueryArguments(AccountArguments):
     """Arguments of execute_log_insights_query."""
 
     log_group_names: Annotated[
-        tuple[str, ...] | None, Field(max_length=50, description="Give these or log_group_identifiers, not both")
+        tuple[str, ...] | None, Field(max_length=50, description="These or log_group_identifiers")
     ] = None
-    log_group_identifiers: Annotated[
-        tuple[str, ...] | None, Field(max_length=50, description="Names or ARNs; ARNs for source accounts")
-    ] = None
-    start_time: str = Field(description="ISO 8601, UTC unless it has an offset")
+    log_group_identifiers: Annotated[tuple[str, ...] | None, Field(max_length=50, description="Names or ARNs")] = None
+    start_time: str = Field(description="ISO 8601; UTC by default")
     end_time: str = Field(description="ISO 8601, inclusive")
-    query_string: str = Field(description="Logs Insights QL; add a limit or stats to keep the answer small")
+    query_string: str = Field(description="Logs Insights QL")
     limit: Int32 | None = Field(None, description="Most rows, up to 10000")
-    max_timeout: int = Field(30, description="Seconds to wait before the query is stopped")
+    max_timeout: int = Field(30, description="Seconds until the query is stopped")
 
 
 async def _execute_query(arguments: InsightsQueryArguments, call: ToolCall) -> JsonObject:
-    last = pb.RunQueryResponse()
+    running = _RunningQuery()
+    wait_s = max(_SHORTEST_WAIT_S, min(float(arguments.max_timeout), call.remaining_s() - _RESERVE_S))
     try:
-        wait_s = max(_SHORTEST_WAIT_S, min(float(arguments.max_timeout), call.remaining_s() - _RESERVE_S))
         request = pb.RunQueryRequest(
             **arguments.place,
             log_group_names=arguments.log_group_names or (),
@@ -83,30 +82,36 @@ async def _execute_query(arguments: InsightsQueryArguments, call: ToolCall) -> J
             timeout_s=wait_s,
         )
         with raising_service_errors():
-            last = await _follow(request, call, last)
+            last = await running.follow(request, call)
     except ServiceError as error:
-        return _answer_of_failure(error, last.query.query_id)
+        return _answer_of_failure(error, running.last.query.query_id)
+    result = query_results.render(last.query)
     if last.timed_out:
-        why = _timeout_message(wait_s, arguments.max_timeout, rows=len(last.query.rows))
-        return {**query_results.render(last.query), "status": _TIMED_OUT, "message": why}
-    return query_results.render(last.query)
+        message = _timeout_message(wait_s, arguments.max_timeout, rows=len(last.query.rows))
+        result |= {"status": _TIMED_OUT, "message": message}
+    return result
 
 
-async def _follow(request: pb.RunQueryRequest, call: ToolCall, last: pb.RunQueryResponse) -> pb.RunQueryResponse:
-    """The query's last message. `last` always holds the newest one, so that a failure can name the query."""
-    stream = call.backends.logs.RunQuery(request, **call.rpc_options())
-    step = 0
-    try:
-        async for response in stream:
-            last.CopyFrom(response)
-            if response.done:
-                return last
-            step += 1
-            if call.progress is not None:
-                await call.progress(float(step), None, query_results.progress_message(response.query))
-    finally:
-        stream.cancel()  # whoever stops reading stops the query at AWS; after the end it does nothing
-    raise ServiceError(Reason.INTERNAL, "the query ended without a result")
+@dataclass(slots=True)
+class _RunningQuery:
+    """A query of which messages come in; `last` is the newest, so that a failure can name the query."""
+
+    last: pb.RunQueryResponse = field(default_factory=pb.RunQueryResponse)
+
+    async def follow(self, request: pb.RunQueryRequest, call: ToolCall) -> pb.RunQueryResponse:
+        """The message that holds the result. Raises AioRpcError or ServiceError."""
+        stream = call.backends.logs.RunQuery(request, **call.rpc_options())
+        step = 0
+        try:
+            async for self.last in stream:
+                step += 1
+                if call.progress is not None and not self.last.done:
+                    await call.progress(float(step), None, query_results.progress_message(self.last.query))
+        finally:
+            stream.cancel()  # whoever stops reading stops the query at AWS; at the end it does nothing
+        if not self.last.done:
+            raise ServiceError(Reason.INTERNAL, "the query ended without a result")
+        return self.last
 
 
 def _timeout_message(waited_s: float, asked_s: int, *, rows: int) -> str:
@@ -135,7 +140,7 @@ class QueryArguments(AccountArguments):
 class QueryResultsArguments(QueryArguments):
     """Arguments of get_logs_insight_query_results."""
 
-    first_row: PositiveCount = Field(1, description="Where to go on when an answer showed only some rows")
+    first_row: PositiveCount = Field(1, description="Where to go on after a partial answer")
 
 
 async def _get_query_results(arguments: QueryResultsArguments, call: ToolCall) -> JsonObject:

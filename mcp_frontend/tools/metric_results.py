@@ -106,5 +106,5 @@ def _points_remark(shown: int, total: int, share: int) -> JsonObject:
 def _series_remark(total: int) -> JsonObject:
     return {
         "Code": "SeriesBounded",
-        "Value": f"The first {MAX_SERIES} of {total} series are shown. Filter by dimensions, or set an order and limit.",
+        "Value": f"The first {MAX_SERIES} of {total} series are shown. Filter by dimensions, or set order and limit.",
     }

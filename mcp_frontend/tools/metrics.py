@@ -67,16 +67,14 @@ class MetricDataArguments(AccountArguments):
     start_time: Moment | None = Field(None, description="ISO 8601; default: 3 h before end_time")
     end_time: Moment | None = Field(None, description="ISO 8601; default: now")
     statistic: Statistic = "AVG"
-    target_datapoints: PositiveCount = Field(60, description="About how many points a series should have")
-    group_by_dimension: str | None = Field(None, description="One series per value; list it in schema_dimension_keys")
-    schema_dimension_keys: Annotated[
-        tuple[str, ...], Field(description="Dimension names that the metric is published with")
-    ] = ()
+    target_datapoints: PositiveCount = Field(60, description="Points per series, about")
+    group_by_dimension: str | None = Field(None, description="One of schema_dimension_keys")
+    schema_dimension_keys: Annotated[tuple[str, ...], Field(description="All dimension names of the metric")] = ()
     limit: Int32 | None = Field(None, description="Most series")
     sort_order: Literal["ASC", "DESC"] | None = None
     order_by_statistic: SqlStatistic | None = None
     queries: tuple[MetricQueryArguments, ...] | None = Field(
-        None, description="Several metrics or expressions at once; replaces all arguments but times, region and profile"
+        None, description="Several series, percentiles or math, instead of the single metric"
     )
 
 
@@ -94,7 +92,7 @@ async def _get_metric_data(arguments: MetricDataArguments, call: ToolCall) -> Js
         async for page in stream:
             found.add(page)
     finally:
-        stream.cancel()  # whoever stops reading stops the paging at AWS; after the end it does nothing
+        stream.cancel()  # whoever stops reading stops the paging at AWS; at the end it does nothing
     return metric_results.render(found)
 
 

@@ -18,9 +18,9 @@ def input_schema(model: type[BaseModel]) -> JsonObject:
     """
     schema = model.model_json_schema()
     definitions: Mapping[str, JsonObject] = schema.get("$defs", {})
-    flat = _flatten(schema, definitions)
-    del flat["description"]  # the class's docstring is about the code
-    return flat
+    for described in (schema, *definitions.values()):
+        described.pop("description", None)  # a class's docstring is about the code
+    return _flatten(schema, definitions)
 
 
 def _flatten(node: Mapping[str, Any], definitions: Mapping[str, JsonObject]) -> JsonObject:
@@ -37,7 +37,6 @@ def _flatten(node: Mapping[str, Any], definitions: Mapping[str, JsonObject]) -> 
             flat["required"] = merged["required"]
     if "items" in merged:
         flat["items"] = _flatten(merged["items"], definitions)
-        flat["items"].pop("description", None)
     return flat
 
 

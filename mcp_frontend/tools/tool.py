@@ -44,7 +44,7 @@ class RpcOptions(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """What surrounds one call of a tool: where to ask, for whom, for how many seconds at most, who hears of progress."""
+    """What surrounds one call of a tool: where to ask, for whom, for how long (seconds), who hears of progress."""
 
     backends: Backends
     assertion: bytes = field(repr=False)
@@ -85,7 +85,7 @@ class Tool(Generic[A]):
 
 
 async def run(tool: Tool[Any], arguments: Mapping[str, Any] | None, call: ToolCall) -> CallToolResult:
-    """The result of `tool`. Every failure but cancellation is a result too, marked as an error and worded for a model."""
+    """The result of `tool`. Every failure but cancellation is a result too: marked as an error, worded for a model."""
     try:
         checked = tool.arguments.model_validate(dict(arguments or {}))
     except ValidationError as error:

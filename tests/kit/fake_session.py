@@ -1,10 +1,19 @@
-"""AWS as scripted by a test: a UserSession and a SessionSource that answer from lists. It must not imitate AWS."""
+"""AWS as scripted by a test: a UserSession and a SessionSource that answer from lists. It must not imitate AWS.
+
+Parameters are checked against botocore's models, so that a test cannot agree to a call that AWS would not understand.
+"""
 
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
+
+import botocore.session
+from botocore import xform_name
+from botocore.model import OperationModel
+from botocore.validate import validate_parameters
 
 from cloudwatch_service.aws.session import Account, AwsService
 from servicekit.errors import Reason, ServiceError
@@ -50,6 +59,9 @@ class FakeSession:
 
     async def _answer(self, call: RecordedCall) -> dict[str, Any]:
         self.calls.append(call)
+        shape = _operations(call.service)[call.operation].input_shape
+        assert shape is not None
+        validate_parameters(call.parameters, shape)
         left = self.answers.get(call.operation, [])
         assert left, f"the test scripted no answer for this {call.operation}: {call.parameters}"
         answer = left.pop(0)
@@ -86,6 +98,13 @@ class FakeSessions:
         if self.refusal:
             raise self.refusal
         return self.accounts
+
+
+@cache
+def _operations(service: AwsService) -> dict[str, OperationModel]:
+    """The operations of a service by the names that clients give them."""
+    model = botocore.session.get_session().get_service_model(service)
+    return {xform_name(name): model.operation_model(name) for name in model.operation_names}
 
 
 def denied(operation: str) -> ServiceError:

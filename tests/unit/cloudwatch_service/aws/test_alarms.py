@@ -100,7 +100,7 @@ async def test_history_follows_pages_until_one_item_too_many_tells_of_more() -> 
 
 
 async def test_history_that_just_fits_is_complete() -> None:
-    pages = [{"AlarmHistoryItems": _events(3), "NextToken": "a"}, {"AlarmHistoryItems": []}]
-    session = FakeSession({"describe_alarm_history": list(pages)})
+    last: dict[str, Any] = {"AlarmHistoryItems": []}
+    session = FakeSession({"describe_alarm_history": [{"AlarmHistoryItems": _events(3), "NextToken": "a"}, last]})
     items, more = await read_history(session, QUERY)
     assert (len(items), more) == (3, False)

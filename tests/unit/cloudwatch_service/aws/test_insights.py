@@ -15,8 +15,8 @@ from tests.kit.fake_session import FakeSession, denied
 
 QUERY = InsightsQuery(("/app",), False, 100, 200, "limit 1", None)
 STARTED = {"queryId": "q1"}
-RUNNING = {"status": "Running", "results": [[{"field": "@message", "value": "early"}]]}
-COMPLETE = {"status": "Complete", "results": [[{"field": "@message", "value": "late"}]]}
+RUNNING: dict[str, Any] = {"status": "Running", "results": [[{"field": "@message", "value": "early"}]]}
+COMPLETE: dict[str, Any] = {"status": "Complete", "results": [[{"field": "@message", "value": "late"}]]}
 STOPPED = {"success": True}
 EARLY_ROWS = ((("@message", "early"),),)
 
@@ -74,14 +74,19 @@ async def test_progress_and_result() -> None:
     assert not any(step.timed_out for step in steps)
     assert time.slept_s == pytest.approx([0.2, 0.3, 0.45])
     assert _stops(session) == []
-    assert session.parameters_of("start_query") == [
-        {"logGroupNames": ["/app"], "startTime": 100, "endTime": 200, "queryString": "limit 1"}
-    ]
+    [start] = session.calls_of("start_query")
+    assert start.parameters == {"logGroupNames": ["/app"], "startTime": 100, "endTime": 200, "queryString": "limit 1"}
+
+
+async def test_start_outlives_the_deadline_so_that_the_id_is_known() -> None:
+    session = FakeSession({"start_query": [STARTED], "get_query_results": [COMPLETE]})
+    await _steps(session)
+    assert [call.detached for call in session.calls] == [True, False]
 
 
 async def test_polling_slows_down_to_once_a_second() -> None:
     time = FakeTime()
-    session = FakeSession({"start_query": [STARTED], "get_query_results": [RUNNING] * 9 + [COMPLETE]})
+    session = FakeSession({"start_query": [STARTED], "get_query_results": [*[RUNNING] * 9, COMPLETE]})
     await _steps(session, time=time)
     assert time.slept_s[0] == 0.2
     assert max(time.slept_s) == time.slept_s[-1] == 1.0

@@ -67,7 +67,7 @@ async def test_repeated_token_is_an_error() -> None:
 
 
 async def test_all_saved_queries_in_logs_insights_ql() -> None:
-    pages = [{"queryDefinitions": [{"name": "a"}], "nextToken": "t"}, {"queryDefinitions": [{"name": "b"}]}]
-    session = FakeSession({"describe_query_definitions": list(pages)})
+    first = {"queryDefinitions": [{"name": "a"}], "nextToken": "t"}
+    session = FakeSession({"describe_query_definitions": [first, {"queryDefinitions": [{"name": "b"}]}]})
     assert [query.name for query in await list_saved_queries(session)] == ["a", "b"]
     assert session.parameters_of("describe_query_definitions")[0] == {"queryLanguage": "CWLI", "maxResults": 1000}

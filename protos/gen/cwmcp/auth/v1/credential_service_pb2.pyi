@@ -26,16 +26,20 @@ class IssueCredentialsRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     ACCOUNT_ALIAS_FIELD_NUMBER: _builtins.int
+    REFUSED_ACCESS_KEY_ID_FIELD_NUMBER: _builtins.int
     account_alias: _builtins.str
     """The account's alias, or empty for the user's default."""
+    refused_access_key_id: _builtins.str
+    """The access key id of credentials that AWS did not accept, so that others are issued; else empty."""
     def __init__(
         self,
         *,
         account_alias: _builtins.str = ...,
+        refused_access_key_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_alias", b"account_alias"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_alias", b"account_alias", "refused_access_key_id", b"refused_access_key_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1,0 +1,145 @@
+"""Scripted stubs of cloudwatch_service: real messages in, real messages or real gRPC errors out, nothing on a wire."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import jsonschema
+from google.protobuf.message import Message
+from grpc.aio import AioRpcError, Metadata
+from mcp_types import CallToolResult
+
+from mcp_frontend.backends import Backends
+from mcp_frontend.tools import find_tool
+from mcp_frontend.tools.tool import Progress, ToolCall, run
+from servicekit.errors import ServiceError
+from servicekit.grpc_errors import to_status
+
+ASSERTION = b"an assertion"
+_SERVICE_OF_RPC = {
+    "ListAccounts": "accounts",
+    "ListActiveAlarms": "alarms",
+    "GetAlarmHistory": "alarms",
+    "ListAlarmComponents": "alarms",
+    "ListLogGroups": "logs",
+    "RunQuery": "logs",
+    "GetQueryResults": "logs",
+    "StopQuery": "logs",
+    "GetMetricData": "metrics",
+}
+STREAMED = {"RunQuery", "GetMetricData"}
+
+Answer = Message | ServiceError | BaseException
+
+
+class FakeStream:
+    """The answers of one streaming RPC. `given_up` tells whether its reader stopped before the end."""
+
+    def __init__(self, answers: Sequence[Answer]) -> None:
+        self._answers = answers
+        self._ended = False
+        self.given_up = False
+
+    async def __aiter__(self) -> AsyncIterator[Message]:
+        for answer in self._answers:
+            yield _answer(answer)
+        self._ended = True
+
+    def cancel(self) -> bool:
+        self.given_up = not self._ended
+        return self.given_up
+
+
+class FakeBackends:
+    """Answers each RPC from its script, in order; a streaming RPC gives its whole script at once.
+
+    Records what was asked. An RPC without a script, or beyond its end, is a fault of the test and fails the call.
+    """
+
+    def __init__(self, **scripts: Sequence[Answer]) -> None:
+        self._scripts = {name: list(answers) for name, answers in scripts.items()}
+        self.requests: list[Any] = []
+        self.metadata: list[Any] = []
+        self.timeouts_s: list[float] = []
+        self.streams: list[FakeStream] = []
+        services: dict[str, SimpleNamespace] = {name: SimpleNamespace() for name in set(_SERVICE_OF_RPC.values())}
+        for rpc, service in _SERVICE_OF_RPC.items():
+            setattr(services[service], rpc, self._streaming(rpc) if rpc in STREAMED else self._unary(rpc))
+        self.backends = Backends(**services)
+
+    def _record(self, request: Message, metadata: Any, timeout: float) -> None:
+        copy = type(request)()
+        copy.CopyFrom(request)
+        self.requests.append(copy)
+        self.metadata.append(metadata)
+        self.timeouts_s.append(timeout)
+
+    def _unary(self, rpc: str) -> Any:
+        async def call(request: Message, *, metadata: Any, timeout: float) -> Message:
+            self._record(request, metadata, timeout)
+            return _answer(self._scripts[rpc].pop(0))
+
+        return call
+
+    def _streaming(self, rpc: str) -> Any:
+        def call(request: Message, *, metadata: Any, timeout: float) -> FakeStream:
+            self._record(request, metadata, timeout)
+            self.streams.append(FakeStream(self._scripts.pop(rpc)))
+            return self.streams[-1]
+
+        return call
+
+    def tool_call(self, *, timeout_s: float = 55.0, progress: Progress | None = None) -> ToolCall:
+        return ToolCall(self.backends, ASSERTION, timeout_s, progress)
+
+    async def run(
+        self,
+        tool_name: str,
+        arguments: Mapping[str, Any] | None = None,
+        *,
+        timeout_s: float = 55.0,
+        progress: Progress | None = None,
+    ) -> CallToolResult:
+        """The result of a tool; structured content is checked against the tool's output schema."""
+        tool = find_tool(tool_name)
+        assert tool is not None
+        result = await run(tool, arguments, self.tool_call(timeout_s=timeout_s, progress=progress))
+        if not result.is_error:
+            jsonschema.validate(result.structured_content, tool.definition.output_schema)
+        return result
+
+    async def answer(self, tool_name: str, arguments: Mapping[str, Any] | None = None, **options: Any) -> Any:
+        """The result proper of a call that must not fail."""
+        result = await self.run(tool_name, arguments, **options)
+        assert not result.is_error, text_of(result)
+        tool = find_tool(tool_name)
+        assert tool is not None
+        return result.structured_content["result"] if tool.wrapped else result.structured_content
+
+    async def failure(self, tool_name: str, arguments: Mapping[str, Any] | None = None, **options: Any) -> str:
+        """The text of a call that must fail."""
+        result = await self.run(tool_name, arguments, **options)
+        assert result.is_error, text_of(result)
+        assert result.structured_content is None
+        return text_of(result)
+
+
+def text_of(result: CallToolResult) -> str:
+    """The text content."""
+    (content,) = result.content
+    assert content.type == "text"
+    return content.text
+
+
+def rpc_error(error: ServiceError) -> AioRpcError:
+    """`error` as a stub raises it."""
+    code, message, trailers = to_status(error)
+    return AioRpcError(code, Metadata(), Metadata(*trailers), message)
+
+
+def _answer(answer: Answer) -> Message:
+    if isinstance(answer, ServiceError):
+        raise rpc_error(answer)
+    if isinstance(answer, BaseException):
+        raise answer
+    return answer
