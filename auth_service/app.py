@@ -4,6 +4,7 @@ import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import aioboto3
@@ -19,7 +20,7 @@ from auth_service.adapters.local_profile import LocalProfile
 from auth_service.adapters.policy_file import WatchedPolicy, read_issuers, read_policy
 from auth_service.adapters.signing_keys import SigningKeys
 from auth_service.adapters.sts import RoleAssumer
-from auth_service.authentication import Authenticator, NoAuthentication, TokenAuthenticator, Voucher
+from auth_service.authentication import LOCAL_GROUP, Authenticator, NoAuthentication, TokenAuthenticator, Voucher
 from auth_service.domain.issuers import Issuer, build_issuers
 from auth_service.domain.policy import Account, Grant, Policy
 from auth_service.issuance import CredentialIssuer, Strategy
@@ -44,7 +45,7 @@ def check(settings: AuthSettings) -> None:
     SigningKeys(settings.signing_keys_dir)
     if settings.enable_auth:
         _issuers(settings)
-        _checked_policy(settings)
+        read_policy(_policy_file(settings))
 
 
 @asynccontextmanager
@@ -106,7 +107,6 @@ async def _with_authentication(
     settings: AuthSettings, voucher: Voucher, stack: AsyncExitStack
 ) -> tuple[Authenticator, CredentialIssuer]:
     issuers = _issuers(settings)
-    _checked_policy(settings)
     policy = WatchedPolicy(_policy_file(settings))
     await stack.enter_async_context(in_background(policy.keep_reading()))
     http = await stack.enter_async_context(aiohttp.ClientSession(headers={"User-Agent": _NAME}, trust_env=True))
@@ -124,7 +124,7 @@ def _without_authentication(settings: AuthSettings, voucher: Voucher) -> tuple[A
     account = Account(strategy="shared_profile", description="This machine's AWS profile")
     policy = Policy(
         accounts={alias: account},
-        grants=(Grant(scopes=frozenset(settings.required_scopes), accounts=(alias,), default_account=alias),),
+        grants=(Grant(groups=frozenset({LOCAL_GROUP}), accounts=(alias,), default_account=alias),),
     )
     strategies: dict[str, Strategy] = {"shared_profile": LocalProfile(settings.aws_profile)}
     return NoAuthentication(voucher, settings.required_scopes), CredentialIssuer(lambda: policy, strategies)
@@ -152,15 +152,7 @@ def _issuers(settings: AuthSettings) -> dict[str, Issuer]:
         raise ConfigurationError(f"OAUTH_ISSUER, OAUTH_AUDIENCE, OAUTH_JWKS_URL: {faults}") from None
 
 
-def _checked_policy(settings: AuthSettings) -> Policy:
-    policy = read_policy(_policy_file(settings))
-    local = sorted(alias for alias, account in policy.accounts.items() if account.strategy == "shared_profile")
-    if local:
-        raise ConfigurationError(f"shared_profile works with ENABLE_AUTH=false only: {', '.join(local)}")
-    return policy
-
-
-def _policy_file(settings: AuthSettings) -> Any:
+def _policy_file(settings: AuthSettings) -> Path:
     if settings.policy_file is None:
         raise ConfigurationError("AUTH_POLICY_FILE is required")
     return settings.policy_file

@@ -26,6 +26,7 @@ _VERDICTS: Final = 50_000
 _REFUSAL_LIFETIME_S: Final = 10.0
 _REFUSALS: Final = 10_000
 _LOCAL_TOKEN_LIFETIME_S: Final = 300.0
+LOCAL_GROUP: Final = "local"
 
 
 class KeyFinder(Protocol):
@@ -114,12 +115,12 @@ class TokenAuthenticator:
     async def _judge(self, token: str, digest: bytes) -> Verdict:
         refusal = self._refusals.get(digest)
         if refusal is not None:
-            raise refusal.with_traceback(None)
+            raise refusal.again()
         try:
             verdict = await self._validate(token)
         except ServiceError as error:
             if error.reason is not Reason.ISSUER_UNAVAILABLE:  # that is no judgement of the token
-                self._refusals[digest] = error
+                self._refusals[digest] = error.again()
             raise
         self._verdicts[digest] = verdict
         return verdict
@@ -154,6 +155,7 @@ class NoAuthentication:
             user_id=derive_user_id("local", "local"),
             issuer="local",
             subject="local",
+            groups=(LOCAL_GROUP,),
             scopes=tuple(required_scopes),
             client_id="local",
             unauthenticated=True,

@@ -1,7 +1,7 @@
 """AWS credentials for a user: policy first, then the account's strategy, with one issue at a time and a short memory.
 
 Credentials are kept in memory only, by user, role and terms, never by token. They are renewed when three quarters of
-their life is over, give or take, and while a renewal fails those in hand serve to their last minute.
+their life is over, give or take. Nobody waits for a renewal; while it fails those in hand serve to their last minute.
 """
 
 import asyncio
@@ -85,15 +85,15 @@ class CredentialIssuer:
         if kept is not None and kept.credentials.access_key_id == refused_access_key_id:
             del self._kept[key]
             kept = None
-        if kept is not None and now_s < kept.renew_at_s:
-            return entitlement, kept.credentials
-        try:
-            return entitlement, await self._issue_once(key, principal, entitlement.account)
-        except ServiceError as error:
-            if kept is None or error.reason in _DEFINITE or not _still_good(kept.credentials, now_s):
-                raise
-            _log.warning("keeping the credentials in hand: %s", error)
-            return entitlement, kept.credentials
+        if kept is None or not _still_good(kept.credentials, now_s):
+            refusal = self._refusals.get(key)
+            if refusal is not None:
+                raise refusal.again()
+            # One who gives up does not end it for the others.
+            return entitlement, await asyncio.shield(self._issue_once(key, principal, entitlement.account))
+        if now_s >= kept.renew_at_s:
+            self._issue_once(key, principal, entitlement.account)
+        return entitlement, kept.credentials
 
     async def close(self) -> None:
         """Forget everything; what is being issued is abandoned."""
@@ -102,17 +102,14 @@ class CredentialIssuer:
         await asyncio.gather(*self._issuing.values(), return_exceptions=True)
         self._kept.clear()
 
-    async def _issue_once(self, key: _Key, principal: Principal, account: Account) -> AwsCredentials:
-        """Join the issue that is under way or begin one; a caller who gives up does not end it for the others."""
-        refusal = self._refusals.get(key)
-        if refusal is not None:
-            raise refusal.with_traceback(None)
+    def _issue_once(self, key: _Key, principal: Principal, account: Account) -> "asyncio.Task[AwsCredentials]":
+        """The issue that is under way, or a new one."""
         task = self._issuing.get(key)
         if task is None:
             task = asyncio.create_task(self._issue(key, principal, account))
             self._issuing[key] = task
             task.add_done_callback(lambda done: self._issued(key, done))
-        return await asyncio.shield(task)
+        return task
 
     async def _issue(self, key: _Key, principal: Principal, account: Account) -> AwsCredentials:
         credentials = await self._strategies[account.strategy].issue(principal, account)
@@ -122,9 +119,13 @@ class CredentialIssuer:
     def _issued(self, key: _Key, task: "asyncio.Task[AwsCredentials]") -> None:
         self._issuing.pop(key, None)
         error = None if task.cancelled() else task.exception()
+        if error is None:
+            return
         if isinstance(error, ServiceError) and error.reason in _DEFINITE:
             self._kept.pop(key, None)
-            self._refusals[key] = error
+            self._refusals[key] = error.again()
+        elif key in self._kept:
+            _log.warning("cannot renew credentials: %s", error)
 
     def _renewal_time_s(self, credentials: AwsCredentials) -> float:
         if credentials.expires_at_s is None:

@@ -65,6 +65,12 @@ class ServiceError(Exception):
         self.details: Mapping[str, str] = MappingProxyType(dict(details or {}))
         self.retry_after_s = retry_after_s
 
+    def again(self) -> "ServiceError":
+        """The same refusal anew: for caches, which must not hold a traceback and with it whatever was refused."""
+        return ServiceError(
+            self.reason, self.message, field=self.field, details=self.details, retry_after_s=self.retry_after_s
+        )
+
     def __str__(self) -> str:
         return f"{self.reason}: {self.message}"
 

@@ -5,15 +5,19 @@ Layers raise ServiceError to refuse: nothing is refused before a handler is ente
 not visible earlier and a refusal there would leave no span.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing
 from dataclasses import dataclass
 from functools import cached_property
 from inspect import isasyncgenfunction, iscoroutinefunction
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import grpc
-from grpc.aio import ServerInterceptor
+from grpc.aio import InternalError, ServerInterceptor
+
+# Assertions carry a user's groups, and errors their facts. gRPC refuses more than its default of 8 KiB at random.
+MAX_METADATA_BYTES: Final = 128 * 1024
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,7 @@ class Call:
     @cached_property
     def peer_names(self) -> tuple[str, ...]:
         """The DNS names in the caller's verified certificate."""
-        names = self.context.auth_context().get("x509_subject_alternative_name", ())
+        names = self.context.auth_context().get("peer_dns", ())  # not all names: an e-mail or address is no DNS name
         return tuple(name.decode(errors="replace") for name in names)
 
 
@@ -77,7 +81,8 @@ class LayeredCalls(ServerInterceptor):
             raise TypeError(f"the handler of {method} must be async")
 
         async def answer(request: Any, context: Any) -> Any:
-            async with self._entered(method, context):
+            async with AsyncExitStack() as stack:
+                await self._enter(stack, Call(method, context))
                 return await inner(request, context)
 
         make = (
@@ -88,42 +93,32 @@ class LayeredCalls(ServerInterceptor):
     def _wrap_streaming(self, method: str, handler: Any) -> "grpc.RpcMethodHandler[Any, Any]":
         inner = handler.stream_stream if handler.request_streaming else handler.unary_stream
 
-        async def answers(request: Any, context: Any) -> AsyncIterator[Any]:
-            async with self._entered(method, context), aclosing(inner(request, context)) as messages:
-                async for message in messages:
-                    yield message
-
-        async def writes(request: Any, context: Any) -> None:
-            async with self._entered(method, context):
-                await inner(request, context)
+        # A coroutine that writes, also around a generator: gRPC leaves a generator whose caller has gone suspended, and
+        # its layers would be left whenever the garbage collector comes, in another task and context.
+        async def answer(request: Any, context: Any) -> None:
+            async with AsyncExitStack() as stack:
+                await self._enter(stack, Call(method, context))
+                if isasyncgenfunction(inner):
+                    async with aclosing(inner(request, context)) as messages:
+                        async for message in messages:
+                            await _write(context, message)
+                else:
+                    await inner(request, context)
 
         make = (
             grpc.stream_stream_rpc_method_handler if handler.request_streaming else grpc.unary_stream_rpc_method_handler
         )
-        handle = answers if isasyncgenfunction(inner) else writes
-        return make(handle, handler.request_deserializer, handler.response_serializer)
+        return make(answer, handler.request_deserializer, handler.response_serializer)
 
-    def _entered(self, method: str, context: Any) -> AbstractAsyncContextManager[Any]:
-        return _Entered(self.layers, Call(method, context))
+    async def _enter(self, stack: AsyncExitStack, call: Call) -> None:
+        """Enter all layers within `stack`, so that outer ones see what an inner one raises while it is entered."""
+        for layer in self.layers:
+            await stack.enter_async_context(layer.around(call))
 
 
-class _Entered:
-    """All layers around one call: entered in order, left in reverse."""
-
-    __slots__ = ("_call", "_layers", "_stack")
-
-    def __init__(self, layers: tuple[Layer, ...], call: Call) -> None:
-        self._layers, self._call, self._stack = layers, call, AsyncExitStack()
-
-    async def __aenter__(self) -> None:
-        await self._stack.__aenter__()
-        try:
-            for layer in self._layers:
-                await self._stack.enter_async_context(layer.around(self._call))
-        except BaseException as error:
-            # Outer layers must see what an inner one raised while it was entered, as they see the handler's own.
-            if not await self._stack.__aexit__(type(error), error, error.__traceback__):
-                raise
-
-    async def __aexit__(self, *exc_info: Any) -> bool | None:
-        return await self._stack.__aexit__(*exc_info)
+async def _write(context: Any, message: Any) -> None:
+    """Send one message of a stream. Raises CancelledError when the caller has gone, as gRPC does a moment later."""
+    try:
+        await context.write(message)
+    except InternalError as error:
+        raise asyncio.CancelledError from error

@@ -7,6 +7,7 @@ from typing import Final
 
 import grpc
 
+from servicekit.grpc_calls import MAX_METADATA_BYTES
 from servicekit.telemetry.grpc_tracing import StreamTracing, UnaryTracing
 from servicekit.tls import TlsFiles, channel_credentials
 
@@ -30,6 +31,7 @@ async def connected(
             ("grpc.service_config", json.dumps(_service_config(retried_methods))),
             ("grpc.enable_retries", 1),
             ("grpc.max_receive_message_length", MAX_RESPONSE_BYTES),
+            ("grpc.max_metadata_size", MAX_METADATA_BYTES),
             ("grpc.keepalive_time_ms", 30_000),
             ("grpc.keepalive_timeout_ms", 10_000),
             ("grpc.keepalive_permit_without_calls", 1),

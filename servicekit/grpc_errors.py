@@ -10,6 +10,7 @@ from typing import Final
 
 import grpc
 from google.protobuf import any_pb2
+from google.protobuf.message import DecodeError
 from google.rpc import error_details_pb2, status_pb2
 from grpc.aio import AioRpcError
 
@@ -17,7 +18,11 @@ from servicekit.errors import Reason, ServiceError
 
 DOMAIN: Final = "cwmcp"
 _DETAILS_KEY: Final = "grpc-status-details-bin"
+# gRFC A6: a channel's own retries are for services that cannot be reached. One that has answered, even UNAVAILABLE, has
+# tried what it could; asking it again at once would multiply the load on what is down behind it.
+_DO_NOT_RETRY: Final = ("grpc-retry-pushback-ms", "-1")
 _NANOS_PER_S: Final = 1_000_000_000
+_MAX_TEXT_CHARACTERS: Final = 4_000
 
 STATUS_OF: Final[dict[Reason, grpc.StatusCode]] = {
     Reason.INTERNAL: grpc.StatusCode.INTERNAL,
@@ -57,16 +62,16 @@ _REASON_OF_BARE_STATUS: Final[dict[grpc.StatusCode, tuple[Reason, str]]] = {
 }
 
 
-def to_status(error: ServiceError) -> tuple[grpc.StatusCode, str, tuple[tuple[str, bytes], ...]]:
+def to_status(error: ServiceError) -> tuple[grpc.StatusCode, str, tuple[tuple[str, str | bytes], ...]]:
     """The status code, message and trailing metadata that carry `error`."""
     code = STATUS_OF[error.reason]
     number: int = code.value[0]
-    status = status_pb2.Status(code=number, message=error.message)
-    details = [
-        error_details_pb2.ErrorInfo(reason=error.reason.value, domain=DOMAIN, metadata=dict(error.details)),
-    ]
+    message = _bounded(error.message)
+    status = status_pb2.Status(code=number, message=message)
+    facts = {name: _bounded(fact) for name, fact in error.details.items()}
+    details = [error_details_pb2.ErrorInfo(reason=error.reason.value, domain=DOMAIN, metadata=facts)]
     if error.field is not None:
-        violation = error_details_pb2.BadRequest.FieldViolation(field=error.field, description=error.message)
+        violation = error_details_pb2.BadRequest.FieldViolation(field=_bounded(error.field), description=message)
         details.append(error_details_pb2.BadRequest(field_violations=[violation]))
     if error.retry_after_s is not None:
         retry = error_details_pb2.RetryInfo()
@@ -76,7 +81,13 @@ def to_status(error: ServiceError) -> tuple[grpc.StatusCode, str, tuple[tuple[st
         packed = any_pb2.Any()
         packed.Pack(detail)
         status.details.append(packed)
-    return code, error.message, ((_DETAILS_KEY, status.SerializeToString()),)
+    trailers = ((_DETAILS_KEY, status.SerializeToString()), _DO_NOT_RETRY)
+    return code, message, trailers
+
+
+def _bounded(text: str) -> str:
+    """The text, cut where it would make the trailers too long to arrive."""
+    return text if len(text) <= _MAX_TEXT_CHARACTERS else f"{text[:_MAX_TEXT_CHARACTERS]}…"
 
 
 def from_rpc_error(error: AioRpcError) -> ServiceError:
@@ -92,7 +103,10 @@ def from_rpc_error(error: AioRpcError) -> ServiceError:
 
 def _unpack(serialized: bytes) -> ServiceError | None:
     """The error inside a google.rpc.Status, or None when it is not one of ours."""
-    status = status_pb2.Status.FromString(serialized)
+    try:
+        status = status_pb2.Status.FromString(serialized)
+    except DecodeError:
+        return None
     reason: Reason | None = None
     field: str | None = None
     retry_after_s: float | None = None

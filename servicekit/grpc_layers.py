@@ -44,7 +44,9 @@ class ErrorMapping:
         code, message, trailers = to_status(error)
         try:
             await call.context.abort(code, message, trailers)
-        except Exception as aborted:
+        except grpc.aio.InternalError as unsent:  # the caller has gone; gRPC cancels this task a moment later
+            raise asyncio.CancelledError from unsent
+        except grpc.aio.AbortError as aborted:
             raise aborted from (cause or error)
 
 
@@ -123,7 +125,9 @@ class Deadline:
         bound_s = self._max_call_s if asked_s is None else min(asked_s, self._max_call_s)
         try:
             with deadline_in(bound_s):
-                async with asyncio.timeout(bound_s):
+                async with asyncio.timeout(bound_s) as bound:
                     yield
         except TimeoutError as error:
+            if not bound.expired():  # the handler's own, which it should not have let go
+                raise
             raise ServiceError(Reason.DEADLINE_EXCEEDED, f"the call took longer than {bound_s:.1f} s") from error

@@ -13,7 +13,7 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from servicekit.grpc_calls import Call, Layer, LayeredCalls
+from servicekit.grpc_calls import MAX_METADATA_BYTES, Call, Layer, LayeredCalls
 from servicekit.grpc_layers import (
     AssertionCheck,
     Deadline,
@@ -117,6 +117,7 @@ def _options(limits: ServerLimits) -> list[tuple[str, Any]]:
     """Channel arguments: message limits, and keepalive that admits ours and ends dead or very old connections."""
     return [
         ("grpc.max_receive_message_length", limits.max_request_bytes),
+        ("grpc.max_metadata_size", MAX_METADATA_BYTES),
         ("grpc.so_reuseport", 0),
         ("grpc.keepalive_time_ms", 30_000),
         ("grpc.keepalive_timeout_ms", 10_000),

@@ -4,14 +4,15 @@ Each service's own settings.py holds the class; this module holds what they shar
 environment's names. Secrets are given as files, never as values.
 """
 
+import json
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, Final, TypeVar, get_origin
 
-from pydantic import AliasChoices, Field, StringConstraints, ValidationError
+from pydantic import AliasChoices, Field, StringConstraints, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from servicekit.grpc_server import ServerLimits
@@ -29,7 +30,7 @@ class SettingsError(Exception):
 class ServiceSettings(BaseSettings):
     """What every service has."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+    model_config = SettingsConfigDict(frozen=True, extra="forbid", populate_by_name=True, enable_decoding=False)
 
     log_level: str = Field(
         default="INFO",
@@ -46,6 +47,17 @@ class ServiceSettings(BaseSettings):
     tls_key_file: Path
     tls_ca_file: Path
     grace_period_s: float = Field(default=20.0, ge=0, le=600)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _split_lists(cls, value: Any, info: ValidationInfo) -> Any:
+        """Lists are written as `a,b`, or as a JSON array."""
+        field = cls.model_fields[str(info.field_name)]
+        if get_origin(field.annotation) is not tuple or not isinstance(value, str):
+            return value
+        if value.lstrip().startswith("["):
+            return json.loads(value)
+        return tuple(part.strip() for part in value.split(",") if part.strip())
 
     @property
     def tls(self) -> TlsFiles:
@@ -70,14 +82,12 @@ class GrpcServiceSettings(ServiceSettings):
 S = TypeVar("S", bound=ServiceSettings)
 
 
-def load(
-    settings_class: type[S], *, ignored_prefixes: Iterable[str] = (), environment: Mapping[str, str] | None = None
-) -> S:
+def load(settings_class: type[S], *, ignored_prefixes: Iterable[str] = ()) -> S:
     """Read settings from the process's environment. Raises SettingsError listing every fault.
 
     A variable with the class's prefix that is no setting is refused, unless it begins with one of `ignored_prefixes`.
     """
-    names = os.environ if environment is None else environment  # noqa: TID251 - the one reading of names
+    names = os.environ  # noqa: TID251 - the one reading of names
     prefix = str(settings_class.model_config.get("env_prefix", ""))
     faults = [
         f"{name}: no such setting" for name in _unknown_names(settings_class, prefix, names, tuple(ignored_prefixes))

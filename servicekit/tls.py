@@ -11,6 +11,8 @@ from pathlib import Path
 
 import grpc
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 _log = logging.getLogger(__name__)
 
@@ -32,11 +34,21 @@ class TlsFiles:
         chain, key, authorities = (_read(path) for path in (self.cert_file, self.key_file, self.ca_file))
         _check_validity(self.cert_file, chain)
         _check_validity(self.ca_file, authorities)
+        self._check_fit(chain, key)
         return TlsMaterial(chain, key, authorities)
 
     def changed_at(self) -> tuple[int, ...]:
-        """Modification times (ns); changes whenever a file does."""
-        return tuple(path.stat().st_mtime_ns for path in (self.cert_file, self.key_file, self.ca_file))
+        """Modification times (ns); changes whenever a file does. Raises CertificateError."""
+        return tuple(_modified_at(path) for path in (self.cert_file, self.key_file, self.ca_file))
+
+    def _check_fit(self, chain: bytes, key: bytes) -> None:
+        """Raises CertificateError when the key is not the certificate's, as between the two writes of a renewal."""
+        try:
+            public = load_pem_private_key(key, password=None).public_key()
+        except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+            raise CertificateError(f"{self.key_file} holds no readable private key") from error
+        if public != x509.load_pem_x509_certificate(chain).public_key():
+            raise CertificateError(f"{self.key_file} is not the key of {self.cert_file}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +79,7 @@ class _Reloading:
             if now != self._seen:
                 self.current = self._files.read().server_configuration()
                 self._seen = now
-        except (CertificateError, OSError) as error:
+        except CertificateError as error:
             _log.error("keeping the certificate in use: %s", error)
         return self.current
 
@@ -87,6 +99,13 @@ def channel_credentials(files: TlsFiles) -> grpc.ChannelCredentials:
 def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
+    except OSError as error:
+        raise CertificateError(f"cannot read {path}: {error.strerror}") from error
+
+
+def _modified_at(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
     except OSError as error:
         raise CertificateError(f"cannot read {path}: {error.strerror}") from error
 

@@ -122,12 +122,11 @@ class JwksCache:
         try:
             url = self._jwks_url or await self._discover()
             keys = _usable_keys(await self._get_json(url))
-        except (_FetchFailed, aiohttp.ClientError, TimeoutError, ValueError) as error:
+        except (_FetchFailed, aiohttp.ClientError, TimeoutError, ValueError, RecursionError) as error:
             self._last_try_failed = True
             _log.warning("cannot fetch the keys of %s: %s", self._issuer, str(error) or type(error).__name__)
             return
-        self._jwks_url, self._keys = url, keys
-        self._fetched_at_s, self._last_try_failed = self._clock(), False
+        self._keys, self._fetched_at_s, self._last_try_failed = keys, self._clock(), False
 
     async def _discover(self) -> str:
         """The jwks_uri of the issuer's OpenID discovery document (OpenID Connect Discovery 1.0, section 4)."""
@@ -176,7 +175,7 @@ def _usable_keys(document: dict[str, Any]) -> dict[str, VerificationKey]:
             continue
         try:
             public = jwt.PyJWK.from_dict(entry).key
-        except (jwt.PyJWTError, ValueError, TypeError):
+        except (jwt.PyJWTError, ValueError, TypeError, NotImplementedError):  # the last for an `alg` of "none"
             continue
         if entry["kty"] == "RSA" and public.key_size < _MINIMUM_RSA_BITS:
             continue

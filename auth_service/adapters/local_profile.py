@@ -3,7 +3,7 @@
 import time
 
 import aioboto3
-from botocore.exceptions import BotoCoreError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from auth_service.domain.credentials import AwsCredentials
 from auth_service.domain.policy import Account
@@ -25,7 +25,7 @@ class LocalProfile:
         try:
             found = await aioboto3.Session(profile_name=self._profile_name).get_credentials()
             keys = await found.get_frozen_credentials() if found is not None else None
-        except BotoCoreError as error:
+        except (BotoCoreError, ClientError) as error:
             raise _missing(str(error)) from error
         if keys is None:
             raise _missing("this machine has no AWS credentials; sign in with the AWS CLI or set AWS_PROFILE")

@@ -19,9 +19,13 @@ _LOOK_AGAIN_S: Final = 2.0
 def read_policy(path: Path) -> Policy:
     """The policy in a YAML file. Raises ConfigurationError listing every fault with its place."""
     try:
-        return Policy.model_validate(_read_yaml(path))
+        policy = Policy.model_validate(_read_yaml(path))
     except ValidationError as error:
         raise ConfigurationError(_describe(path, error)) from None
+    local = sorted(alias for alias, account in policy.accounts.items() if account.strategy == "shared_profile")
+    if local:
+        raise ConfigurationError(f"{path}: shared_profile works with ENABLE_AUTH=false only: {', '.join(local)}")
+    return policy
 
 
 def read_issuers(path: Path) -> dict[str, Issuer]:
@@ -74,12 +78,24 @@ def _fingerprint(path: Path) -> tuple[int, int, int]:
     return found.st_ino, found.st_mtime_ns, found.st_size
 
 
+class _StrictLoader(yaml.SafeLoader):
+    """Refuses a name that occurs twice: YAML's last one would silently undo an account or grant."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """As SafeLoader does, but strictly."""
+        names = [name.value for name, _ in node.value if isinstance(name, yaml.ScalarNode)]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise yaml.constructor.ConstructorError(None, None, f"{', '.join(twice)} occurs twice", node.start_mark)
+        return super().construct_mapping(node, deep)
+
+
 def _read_yaml(path: Path) -> dict[str, Any]:
     try:
-        document = yaml.safe_load(path.read_text())
+        document = yaml.load(path.read_text(encoding="utf-8"), _StrictLoader)  # noqa: S506 - it is a safe loader
     except OSError as error:
         raise ConfigurationError(f"cannot read {path}: {error.strerror}") from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ConfigurationError(f"{path} is not YAML: {error}") from error
     if not isinstance(document, dict):
         raise ConfigurationError(f"{path}: must be a mapping")

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
@@ -42,28 +43,34 @@ class SigningKey:
         return cls(_base64url(hashlib.sha256(canonical.encode()).digest()), private)
 
 
+@dataclass(frozen=True, slots=True)
+class _Published:
+    key: SigningKey
+    since_s: float
+
+
 class SigningKeys:
     """The keys in use. Reads its directory again now and then; keeps the last good set when that fails."""
 
     def __init__(self, directory: Path | None, clock: Callable[[], float] = time.monotonic) -> None:
         self._directory = directory
         self._clock = clock
-        self._seen_at_s: dict[str, float] = {}
-        self._keys = _read(directory) if directory else [SigningKey.of(Ed25519PrivateKey.generate())]
-        # What is there at the start was there before: it may sign at once.
-        self._seen_at_s = {key.key_id: float("-inf") for key in self._keys}
+        keys = _read(directory) if directory else [SigningKey.of(Ed25519PrivateKey.generate())]
+        # Replaced as a whole, because `reload` runs in another thread. What is there at the start was there before: it
+        # may sign at once.
+        self._published = [_Published(key, float("-inf")) for key in keys]
 
     @property
     def active(self) -> SigningKey:
         """The key that signs: the last by name that has been published for long enough."""
+        published = self._published
         ready_at_s = self._clock() - PUBLISH_BEFORE_USE_S
-        ready = [key for key in self._keys if self._seen_at_s[key.key_id] <= ready_at_s]
-        return (ready or self._keys)[-1]
+        ready = [each for each in published if each.since_s <= ready_at_s]
+        return (ready or published)[-1].key
 
     def public_keys(self) -> dict[str, Ed25519PublicKey]:
         """All published keys by name, the signing one first."""
-        active = self.active
-        ordered = [active, *(key for key in self._keys if key is not active)]
+        ordered = [self.active, *(each.key for each in self._published)]
         return {key.key_id: key.private.public_key() for key in ordered}
 
     def reload(self) -> None:
@@ -72,10 +79,10 @@ class SigningKeys:
             return
         keys = _read(self._directory)
         now_s = self._clock()
-        self._seen_at_s = {key.key_id: self._seen_at_s.get(key.key_id, now_s) for key in keys}
-        if [key.key_id for key in keys] != [key.key_id for key in self._keys]:
-            _log.info("%d signing keys, active %s", len(keys), keys[-1].key_id)
-        self._keys = keys
+        since_s = {each.key.key_id: each.since_s for each in self._published}
+        self._published = [_Published(key, since_s.get(key.key_id, now_s)) for key in keys]
+        if list(since_s) != [key.key_id for key in keys]:
+            _log.info("%d signing keys, active %s", len(keys), self.active.key_id)
 
     async def keep_reading(self) -> None:
         """Reload until cancelled; returns at once when there is no directory."""
@@ -97,7 +104,7 @@ def _read(directory: Path) -> list[SigningKey]:
 def _load(path: Path) -> SigningKey:
     try:
         private = load_pem_private_key(path.read_bytes(), password=None)
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise ConfigurationError(f"{path} is not a readable PEM private key") from error
     if not isinstance(private, Ed25519PrivateKey):
         raise ConfigurationError(f"{path} is not an Ed25519 key (make one: openssl genpkey -algorithm ed25519)")

@@ -3,7 +3,14 @@
 import time
 from typing import Any, Final
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    CredentialRetrievalError,
+    NoCredentialsError,
+    ParamValidationError,
+    PartialCredentialsError,
+)
 
 from auth_service.domain.credentials import AwsCredentials
 from auth_service.domain.policy import Account
@@ -47,6 +54,11 @@ class RoleAssumer:
             answer = await self._sts.assume_role(**parameters)
         except ClientError as error:
             raise _to_service_error(error) from error
+        except ParamValidationError as error:
+            message = "AWS does not accept how the account is configured (ParamValidation)"
+            raise ServiceError(Reason.ACCOUNT_MISCONFIGURED, message) from error
+        except (NoCredentialsError, PartialCredentialsError, CredentialRetrievalError) as error:
+            raise _unavailable("the service has no AWS identity of its own now") from error
         except (BotoCoreError, TimeoutError) as error:
             raise _unavailable("AWS STS cannot be reached") from error
         issued = answer["Credentials"]

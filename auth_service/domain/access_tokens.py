@@ -22,6 +22,8 @@ _MAX_SUBJECT_CHARACTERS: Final = 512
 _MAX_GROUPS: Final = 500
 # Seconds since 1970; what lies beyond the year 2200 is no date.
 _LATEST_TIME_S: Final = 7_258_118_400
+# Claims by which providers mark their access tokens: Cognito's token_use, Keycloak's typ.
+_MARKERS: Final = frozenset({"token_use", "typ"})
 _COMPACT_JWS: Final = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 
 
@@ -46,8 +48,9 @@ def parse(token: str) -> UnverifiedToken:
         raise malformed(f"the token is longer than {MAX_TOKEN_BYTES} bytes")
     if not _COMPACT_JWS.fullmatch(token):
         raise malformed("the token is not a JWT")
-    header_part, payload_part, _ = token.split(".")
+    header_part, payload_part, signature_part = token.split(".")
     header, claims = _decode(header_part, "header"), _decode(payload_part, "payload")
+    _from_base64url(signature_part, "signature")
     if "crit" in header:
         raise malformed("the token's header has critical extensions")
     algorithm, kind, key_id = header.get("alg"), header.get("typ", ""), header.get("kid", "")
@@ -101,11 +104,18 @@ def read_principal(token: UnverifiedToken, issuer: Issuer) -> Principal:
         user_id=derive_user_id(issuer.issuer, subject),
         issuer=issuer.issuer,
         subject=subject,
-        email=_first_text(claims, issuer.email_claims),
+        email=_verified_email(claims, issuer),
         groups=_all_texts(claims, issuer.group_claims, separator=None)[:_MAX_GROUPS],
         scopes=_all_texts(claims, issuer.scope_claims, separator=" "),
         client_id=_first_text(claims, issuer.client_claims),
     )
+
+
+def _verified_email(claims: Mapping[str, Any], issuer: Issuer) -> str:
+    """The e-mail, unless the issuer says that it only has the user's word for it: grants go by e-mail too."""
+    if claims.get("email_verified", True) not in (True, "true"):
+        return ""
+    return _first_text(claims, issuer.email_claims)
 
 
 def malformed(message: str) -> ServiceError:
@@ -118,15 +128,29 @@ def _refused(message: str) -> ServiceError:
 
 
 def _decode(part: str, name: str) -> dict[str, Any]:
-    """One segment as a JSON object; duplicate names, NaN and Infinity are refused."""
+    """One segment as a JSON object in UTF-8; duplicate names, NaN, Infinity and lone surrogates are refused."""
+    raw = _from_base64url(part, name)
     try:
-        raw = base64.b64decode(part + "=" * (-len(part) % 4), altchars=b"-_", validate=True)
-        decoded = json.loads(raw, object_pairs_hook=_object_without_duplicates, parse_constant=_refuse_constant)
-    except (binascii.Error, ValueError, RecursionError) as error:
+        text = raw.decode()
+        decoded = json.loads(text, object_pairs_hook=_object_without_duplicates, parse_constant=_refuse_constant)
+        if "\\u" in text:  # only an escape can make a surrogate, and what holds one cannot be encoded again
+            json.dumps(decoded, ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as error:
         raise malformed(f"the token's {name} is not proper JSON") from error
     if not isinstance(decoded, dict):
         raise malformed(f"the token's {name} is not a JSON object")
     return decoded
+
+
+def _from_base64url(part: str, name: str) -> bytes:
+    """The bytes of one segment, which must be written in the one canonical way."""
+    try:
+        raw = base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
+    except binascii.Error as error:
+        raise malformed(f"the token's {name} is not base64url") from error
+    if base64.urlsafe_b64encode(raw).rstrip(b"=") != part.encode():
+        raise malformed(f"the token's {name} is not canonical base64url")
+    return raw
 
 
 def _object_without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -155,7 +179,7 @@ def _time(claims: Mapping[str, Any], name: str, *, required: bool = True) -> flo
     value = claims.get(name)
     if value is None and not required:
         return 0.0
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < _LATEST_TIME_S:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < _LATEST_TIME_S:
         raise _refused(f"{name} is not a time")
     return float(value)
 
@@ -168,7 +192,7 @@ def _check_audience(audience: object, issuer: Issuer) -> None:
 
 def _check_kind(token: UnverifiedToken, issuer: Issuer) -> None:
     """Where `typ` does not prove an access token, an ID token must not pass for one."""
-    if token.type in ("at+jwt", "application/at+jwt") or issuer.required_values:
+    if token.type in ("at+jwt", "application/at+jwt") or not _MARKERS.isdisjoint(issuer.required_values):
         return
     if "nonce" in token.claims or "at_hash" in token.claims:
         raise _refused("it is an ID token")

@@ -42,7 +42,7 @@ class UserSession(Protocol):
         ...
 
     async def call_detached(self, service: AwsService, operation: str, **parameters: Any) -> dict[str, Any]:
-        """As `call`, but outside the RPC's deadline and cancellation, for cleaning up: ("logs", "stop_query")."""
+        """As `call`, but outside the RPC's deadline and cancellation: for what must not be left half done."""
         ...
 
 

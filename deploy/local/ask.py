@@ -22,12 +22,14 @@ from mcp.shared.exceptions import MCPError
 from pydantic import AnyUrl
 
 from deploy.local import answers
-from deploy.local.failures import describe
+from deploy.local.failures import describe, first_cause
 from deploy.local.loopback import http_client
 from deploy.local.sign_in import REDIRECT_URI, AuthorizationAnswer, SignInError, authorize, require_known_user
 from deploy.local.state_directory import DEFAULT_STATE_DIRECTORY, StackNotRunningError, StateDirectory
 
 ANSWERED, FAILED, REFUSED = 0, 1, 2
+# Longer than the server's own bound on a query.
+_CALL_TIMEOUT_S: Final = 90.0
 _WINDOW: Final = dt.timedelta(hours=3)
 _LATEST_EVENTS: Final = "fields @timestamp, @message | sort @timestamp desc | limit 5"
 
@@ -88,14 +90,14 @@ class Questions:
         alarms = await self._ask("Alarms that are firing", "get_active_alarms", {}, answers.alarms)
         metric = answers.alarmed_metric(alarms)
         if metric is None:
-            self._write(answers.section("Metric of an alarm", "left out: no alarm names a metric"))
+            self._write(answers.section("Metric of an alarm", "left out: it takes an alarm that names a metric"))
         else:
             title = f"Metric of an alarm: {metric['namespace']} {metric['metric_name']}"
             await self._ask(title, "get_metric_data", metric, answers.datapoints)
         groups = await self._ask("Log groups", "describe_log_groups", {}, answers.log_groups)
         group = answers.first_log_group(groups)
         if group is None:
-            self._write(answers.section("Latest events", "left out: there is no log group"))
+            self._write(answers.section("Latest events", "left out: it takes a log group"))
         else:
             query = _latest_events(group, dt.datetime.now(dt.UTC))
             await self._ask(f"Latest events of {group}", "execute_log_insights_query", query, answers.query_rows)
@@ -115,7 +117,7 @@ class Questions:
 async def ask(mcp_url: str, username: str, write: Callable[[str], None] = print) -> int:
     """Ask as that person; returns ANSWERED or REFUSED. Raises what the MCP client raises, possibly in a group."""
     async with (
-        http_client(auth=signing_in_as(username, mcp_url)) as http,
+        http_client(_CALL_TIMEOUT_S, auth=signing_in_as(username, mcp_url)) as http,
         Client(streamable_http_client(mcp_url, http_client=http)) as client,
     ):
         questions = Questions(client, write)
@@ -130,13 +132,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--user", required=True, help="who asks, such as alice")
     parser.add_argument("--state-dir", type=Path, default=DEFAULT_STATE_DIRECTORY, help="the stack's folder")
     options = parser.parse_args(arguments)
-    logging.disable(logging.CRITICAL)  # the SDK logs a traceback of what is told below in a line
     try:
         stack = StateDirectory(options.state_dir).read_stack()
         require_known_user(stack["users"], options.user)
         return asyncio.run(ask(stack["mcp_url"], options.user))
     except (StackNotRunningError, SignInError, OAuthFlowError, MCPError, httpx2.HTTPError, ExceptionGroup) as error:
-        print(f"ask: {describe(error)}", file=sys.stderr)
+        unreachable = isinstance(first_cause(error), httpx2.TransportError)
+        hint = "; is the stack still running?" if unreachable else ""
+        print(f"ask: {describe(error)}{hint}", file=sys.stderr)
         return FAILED
 
 
@@ -150,4 +153,5 @@ def _latest_events(group: str, now: dt.datetime) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
+    logging.disable(logging.CRITICAL)  # the SDK logs a traceback of what main tells in a line
     sys.exit(main())

@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import jwt
 import uvicorn
+from cryptography.hazmat.primitives.asymmetric import rsa
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
@@ -37,7 +38,7 @@ from deploy.local.loopback import require_loopback
 from deploy.local.oauth_errors import OAuthError, UntrustedRedirectError
 from deploy.local.people import DEVELOPMENT_USERS, User
 from deploy.local.registered_clients import AUTHENTICATION_METHODS, GRANT_TYPES, Client, ClientRegistry
-from deploy.local.token_signer import ALGORITHM, TokenSigner
+from deploy.local.token_signer import ALGORITHM, TokenSigner, make_key
 
 ACCESS_TOKEN_LIFETIME_S: Final = 3600
 _MAX_BODY_BYTES: Final = 64 * 1024
@@ -51,8 +52,9 @@ def create_app(
     users: Sequence[User] = DEVELOPMENT_USERS,
     clock: Callable[[], float] = time.time,
     access_token_lifetime_s: int = ACCESS_TOKEN_LIFETIME_S,
+    signing_key: rsa.RSAPrivateKey | None = None,
 ) -> Starlette:
-    """The provider as an ASGI app; makes a signing key, which takes a moment.
+    """The provider as an ASGI app; makes a signing key unless given one, which takes a moment.
 
     `issuer` is its own address, an origin without a path or trailing slash; `resources` are the audiences that it
     issues tokens for; `clock` gives epoch seconds. `app.state.signer` is the TokenSigner, for tests that need a token
@@ -62,11 +64,12 @@ def create_app(
     require_loopback(origin.hostname or issuer)
     if f"{origin.scheme}://{origin.netloc}" != issuer:
         raise ValueError(f"the issuer must be an origin without a path or trailing slash: {issuer}")
-    provider = _Provider(issuer, resources, users, clock, access_token_lifetime_s)
+    signer = TokenSigner(issuer, clock, access_token_lifetime_s, signing_key or make_key())
+    provider = _Provider(issuer, resources, users, clock, signer)
     # Only this machine's own names, so that no foreign name resolved to loopback reaches it.
     hosts = Middleware(TrustedHostMiddleware, allowed_hosts=["localhost", "127.0.0.1", origin.hostname or "localhost"])
     app = Starlette(routes=provider.routes(), middleware=[hosts], exception_handlers={OAuthError: _refuse})
-    app.state.signer = provider.signer
+    app.state.signer = signer
     return app
 
 
@@ -114,12 +117,12 @@ class _Provider:
         resources: Sequence[str],
         users: Sequence[User],
         clock: Callable[[], float],
-        lifetime_s: int,
+        signer: TokenSigner,
     ) -> None:
         self._issuer = issuer
         self._resources = tuple(resources)
         self._users = tuple(users)
-        self.signer = TokenSigner(issuer, clock, lifetime_s)
+        self._signer = signer
         self._clients = ClientRegistry(clock)
         self._grants = GrantStore(clock, CODE_LIFETIME_S, REFRESH_LIFETIME_S)
 
@@ -158,7 +161,7 @@ class _Provider:
         )
 
     async def _jwks(self, _: Request) -> Response:
-        return JSONResponse(self.signer.jwks())
+        return JSONResponse(self._signer.jwks())
 
     async def _authorize(self, request: Request) -> Response:
         text = request.url.query if request.method == "GET" else await _body(request, _FORM)
@@ -217,15 +220,15 @@ class _Provider:
     def _tokens(self, client: Client, grant: Grant, scopes: tuple[str, ...]) -> dict[str, Any]:
         request = grant.request
         answer: dict[str, Any] = {
-            "access_token": self.signer.access_token(grant.user, client.client_id, request.resource, scopes),
+            "access_token": self._signer.access_token(grant.user, client.client_id, request.resource, scopes),
             "token_type": "Bearer",
-            "expires_in": self.signer.lifetime_s,
+            "expires_in": self._signer.lifetime_s,
             "scope": " ".join(scopes),
         }
         if "offline_access" in request.scopes and "refresh_token" in client.grant_types:
             answer["refresh_token"] = self._grants.issue_refresh_token(grant)
         if "openid" in scopes:
-            answer["id_token"] = self.signer.id_token(grant.user, client.client_id, request.nonce)
+            answer["id_token"] = self._signer.id_token(grant.user, client.client_id, request.nonce)
         return answer
 
     async def _register(self, request: Request) -> Response:
@@ -242,7 +245,7 @@ class _Provider:
         claims: dict[str, Any] = {}
         if scheme.lower() == "bearer":
             with suppress(jwt.InvalidTokenError):
-                claims = self.signer.read_access_token(token)
+                claims = self._signer.read_access_token(token)
         if not claims:
             return Response(status_code=401, headers={"WWW-Authenticate": "Bearer"})
         if "openid" not in claims["scope"].split():

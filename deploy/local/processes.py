@@ -47,18 +47,21 @@ class ChildProcess:
         """The last lines of its output."""
         return tail(self.log_file, lines)
 
-    async def stop(self, grace_s: float) -> None:
-        """Ask it to end with SIGTERM, and kill it when it has not within the grace period."""
-        if self.returncode is None:
+    async def stop(self, grace_s: float) -> bool:
+        """Ask it to end with SIGTERM, and kill it when it has not within the grace period; returns whether it did."""
+        if self.returncode is not None:
+            return True
+        with suppress(ProcessLookupError):
+            self.process.terminate()
+        try:
+            async with asyncio.timeout(grace_s):
+                await self.process.wait()
+        except TimeoutError:
             with suppress(ProcessLookupError):
-                self.process.terminate()
-            try:
-                async with asyncio.timeout(grace_s):
-                    await self.process.wait()
-            except TimeoutError:
-                with suppress(ProcessLookupError):
-                    self.process.kill()
-        await self.process.wait()
+                self.process.kill()
+            await self.process.wait()
+            return False
+        return True
 
 
 async def start(

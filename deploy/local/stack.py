@@ -142,7 +142,7 @@ class Launcher:
 
     def _keep(self, child: ChildProcess, stop_grace_s: float) -> None:
         self.children.append(child)
-        self._resources.push_async_callback(child.stop, stop_grace_s)
+        self._resources.push_async_callback(_stop, child, stop_grace_s)
 
     def _describe(self, wiring: Wiring, *, with_services: bool) -> dict[str, Any]:
         return {
@@ -215,6 +215,11 @@ def _stop_once(task: "asyncio.Future[None]") -> None:
         asyncio.get_running_loop().add_signal_handler(number, lambda: None)
     print("\nstopping ...", flush=True)
     task.cancel()
+
+
+async def _stop(child: ChildProcess, grace_s: float) -> None:
+    if not await child.stop(grace_s):
+        print(f"{child.name} did not stop within {grace_s:.0f} s and was killed; see {child.log_file}", flush=True)
 
 
 def _mcp_port(wanted: int | None) -> int:

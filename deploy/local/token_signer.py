@@ -1,4 +1,4 @@
-"""Signs the development identity provider's access tokens (RFC 9068) and ID tokens, with a key made at start."""
+"""Signs the development identity provider's access tokens (RFC 9068) and ID tokens, with one key."""
 
 import secrets
 from collections.abc import Callable, Iterable
@@ -13,13 +13,18 @@ ALGORITHM: Final = "RS256"
 _KEY_BITS: Final = 2048
 
 
+def make_key() -> rsa.RSAPrivateKey:
+    """A new signing key; takes a moment."""
+    return rsa.generate_private_key(public_exponent=65537, key_size=_KEY_BITS)
+
+
 class TokenSigner:
     """One issuer's key and the tokens signed with it."""
 
-    def __init__(self, issuer: str, clock: Callable[[], float], lifetime_s: int) -> None:
+    def __init__(self, issuer: str, clock: Callable[[], float], lifetime_s: int, key: rsa.RSAPrivateKey) -> None:
         self._issuer = issuer
         self._clock = clock
-        self._key = rsa.generate_private_key(public_exponent=65537, key_size=_KEY_BITS)
+        self._key = key
         self.key_id = secrets.token_hex(8)
         self.lifetime_s = lifetime_s
 

@@ -64,7 +64,7 @@ class InsightsQueryArguments(AccountArguments):
     end_time: str = Field(description="ISO 8601, inclusive")
     query_string: str = Field(description="Logs Insights QL")
     limit: Int32 | None = Field(None, description="Most rows, up to 10000")
-    max_timeout: int = Field(30, description="Seconds until the query is stopped")
+    max_timeout: Int32 = Field(30, description="Seconds until the query is stopped")
 
 
 async def _execute_query(arguments: InsightsQueryArguments, call: ToolCall) -> JsonObject:

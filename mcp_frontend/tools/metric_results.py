@@ -71,10 +71,7 @@ def _series(pieces: list[pb.MetricSeries], share: int) -> JsonObject:
 def _newest_points(pieces: list[pb.MetricSeries], share: int) -> list[JsonObject]:
     """The newest `share` points, oldest first. Only that many of each piece are touched: an answer may be huge."""
     candidates = chain.from_iterable(
-        list(zip(piece.times_ms, piece.values, strict=False))[-share:]
-        if len(piece.times_ms) <= share
-        else zip(piece.times_ms[-share:], piece.values[-share:], strict=False)
-        for piece in pieces
+        zip(piece.times_ms[-share:], piece.values[-share:], strict=True) for piece in pieces
     )
     newest = sorted(candidates)[-share:]
     return [{"timestamp": format_time_ms(time_ms), "value": _finite(value)} for time_ms, value in newest]

@@ -75,7 +75,7 @@ class FakeBackends:
         self.timeouts_s.append(timeout)
 
     def _unary(self, rpc: str) -> Any:
-        async def call(request: Message, *, metadata: Any, timeout: float) -> Message:
+        async def call(request: Message, *, metadata: Any, timeout: float) -> Message:  # noqa: ASYNC109 - as stubs have it
             self._record(request, metadata, timeout)
             return _answer(self._scripts[rpc].pop(0))
 

@@ -33,7 +33,7 @@ def test_integers(given: Any) -> None:
     assert _read(number=given).number == 2
 
 
-@pytest.mark.parametrize("given", [2.5, "2.5", "x", [], 10**400])
+@pytest.mark.parametrize("given", [2.5, "2.5", "x", []])
 def test_what_is_no_integer(given: Any) -> None:
     with pytest.raises(ValidationError):
         _read(number=given)

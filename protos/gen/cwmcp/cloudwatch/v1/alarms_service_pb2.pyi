@@ -317,7 +317,7 @@ class Alarm(_message.Message):
     rule: _builtins.str
     """The rule of a composite alarm."""
     expression: _builtins.str
-    """The expressions of a metric-math or anomaly alarm, one a line."""
+    """What a metric-math or anomaly alarm computes: "id = expression or metric", one a line."""
     @_builtins.property
     def state_updated_time(self) -> _timestamp_pb2.Timestamp:
         """When the state last changed."""

@@ -41,11 +41,11 @@ class ListLogGroupsRequest(_message.Message):
     name_prefix: _builtins.str
     """Only groups whose name begins with this, case-sensitive."""
     log_group_class: _builtins.str
-    """STANDARD or INFREQUENT_ACCESS; empty for all."""
+    """STANDARD, INFREQUENT_ACCESS or DELIVERY; empty for all."""
     include_linked_accounts: _builtins.bool
     """In a monitoring account: also list the source accounts' groups."""
     page_size: _builtins.int
-    """The most groups to return, at least 1; 0 means as many as a page holds."""
+    """The most groups to return, 1 to 2,000; 0 means 50."""
     page_token: _builtins.str
     """Where an earlier page ended."""
     include_saved_queries: _builtins.bool
@@ -254,7 +254,7 @@ class RunQueryRequest(_message.Message):
     limit: _builtins.int
     """The most rows, 1 to 10,000; 0 means AWS's default."""
     timeout_s: _builtins.float
-    """How long to wait for the result before the query is stopped, in seconds."""
+    """How long to wait for the result before the query is stopped, in seconds, at most 3600; 0 means 30."""
     @_builtins.property
     def log_group_names(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Names of log groups, at most 50. Exactly one of the two lists is given."""
@@ -294,7 +294,7 @@ Global___RunQueryRequest: _TypeAlias = RunQueryRequest  # noqa: Y015
 
 @_typing.final
 class RunQueryResponse(_message.Message):
-    """RunQueryResponse is one step of a query."""
+    """RunQueryResponse is one step of a query. Only the last message has rows."""
 
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -1,0 +1,83 @@
+"""Fixtures of end-to-end tests: the product as three processes, between a fake AWS, an issuer and an HTTP client."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from tests.kit.fake_aws import FakeAws
+from tests.kit.issuer import Issuer
+from tests.kit.services import Deployment, policy_for
+
+ALICE_ACCOUNT, BOB_ACCOUNT = "111111111111", "222222222222"
+
+
+@pytest.fixture
+async def aws() -> AsyncIterator[FakeAws]:
+    async with FakeAws(external_ids=dict.fromkeys((ALICE_ACCOUNT, BOB_ACCOUNT), "test-deployment")) as fake:
+        yield fake
+
+
+@pytest.fixture
+async def issuer() -> AsyncIterator[Issuer]:
+    async with Issuer() as running:
+        yield running
+
+
+@pytest.fixture
+def deployment(tmp_path: Path, aws: FakeAws, issuer: Issuer) -> Deployment:
+    policy = policy_for(
+        {"payments": ALICE_ACCOUNT, "webshop": BOB_ACCOUNT},
+        {"cw-payments": ["payments"], "cw-webshop": ["webshop"], "cw-everything": ["payments", "webshop"]},
+    )
+    return Deployment(tmp_path, aws, issuer, policy)
+
+
+@dataclass
+class Person:
+    """An MCP client's HTTP side for one person."""
+
+    http: httpx2.AsyncClient
+    url: str
+    token: str
+    headers: dict[str, str] = field(default_factory=dict)
+
+    async def post(self, message: Any, **arguments: Any) -> httpx2.Response:
+        """One POST with the bearer."""
+        headers = {"Authorization": f"Bearer {self.token}", "Accept": "application/json, text/event-stream"}
+        return await self.http.post(self.url, json=message, headers={**headers, **self.headers}, **arguments)
+
+    async def call(self, tool: str, *, request_id: int | str = 1, **arguments: Any) -> dict[str, Any]:
+        """The result of a tool."""
+        response = await self.post(
+            {
+                "jsonrpc": "2.0",
+                "id": request_id,
+                "method": "tools/call",
+                "params": {"name": tool, "arguments": arguments},
+            }
+        )
+        assert response.status_code == 200, response.text
+        result: dict[str, Any] = response.json()["result"]
+        return result
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[httpx2.AsyncClient]:
+    async with httpx2.AsyncClient(timeout=20, trust_env=False) as client:
+        yield client
+
+
+@pytest.fixture
+def alice(http: httpx2.AsyncClient, deployment: Deployment, issuer: Issuer) -> Person:
+    claims = {"sub": "alice-id", "email": "alice@example.com", "groups": ["cw-payments"], "aud": deployment.mcp_url}
+    return Person(http, deployment.mcp_url, issuer.mint(claims))
+
+
+@pytest.fixture
+def bob(http: httpx2.AsyncClient, deployment: Deployment, issuer: Issuer) -> Person:
+    claims = {"sub": "bob-id", "email": "bob@example.com", "groups": ["cw-webshop"], "aud": deployment.mcp_url}
+    return Person(http, deployment.mcp_url, issuer.mint(claims))
