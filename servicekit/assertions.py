@@ -130,7 +130,8 @@ class AssertionVerifier:
     async def _find_key(self, key_id: str) -> Ed25519PublicKey:
         """The key of that id. A new one is waited for, until the keys may be asked for again, rather than refused."""
         if key_id not in self._keys:
-            await self._sleep(max(0.0, self._asked_at_s + _REFRESH_COOLDOWN_S - self._clock()))
+            left_s = self._asked_at_s + _REFRESH_COOLDOWN_S - self._clock()
+            await self._sleep(min(max(0.0, left_s), _REFRESH_COOLDOWN_S))  # a clock may be set back meanwhile
         is_asking = self._asking is not None and not self._asking.done()
         if key_id not in self._keys and (is_asking or self._clock() - self._asked_at_s >= _REFRESH_COOLDOWN_S):
             await self._ask()

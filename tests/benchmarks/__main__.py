@@ -1,0 +1,26 @@
+"""`python -m tests.benchmarks [latency|users|startup …]`: runs the measurements and prints their figures."""
+
+import argparse
+import asyncio
+import os
+import platform
+
+from tests.benchmarks import latency, setting, startup, users
+
+_MEASUREMENTS = {"latency": latency.measure, "startup": startup.measure, "users": users.measure}
+
+
+async def main(names: list[str]) -> None:
+    """Run the named measurements in one setting."""
+    print(f"{platform.python_implementation()} {platform.python_version()}, {os.cpu_count()} CPUs")
+    async with setting.running() as running:
+        for name in names:
+            for line in await _MEASUREMENTS[name](running):
+                print(line, flush=True)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="name", help=f"of {', '.join(_MEASUREMENTS)}; all by default")
+    chosen = parser.parse_args().names or list(_MEASUREMENTS)
+    asyncio.run(main(chosen))

@@ -1,0 +1,77 @@
+"""What a new user costs: CPU of the first call beyond an ordinary one and the STS call, and memory at 10,000 users."""
+
+import time
+from collections.abc import Awaitable, Callable
+
+import aioboto3
+from aiobotocore.config import AioConfig
+
+from tests.benchmarks.setting import Setting, cpu_s, in_flight, resident_bytes
+from tests.kit.services import SERVICES, role_arn
+
+WARM_UP_USERS = 200
+CPU_USERS = 1_000
+CONNECTED_USERS = 10_000
+IN_FLIGHT = 16
+
+
+async def measure(setting: Setting) -> list[str]:
+    """Lines for people."""
+    await _ask_as(setting, range(WARM_UP_USERS))
+    newcomers = range(WARM_UP_USERS, WARM_UP_USERS + CPU_USERS)
+    first, ordinary = await _cpu_ms(setting, newcomers), await _cpu_ms(setting, newcomers)
+    sts_ms = await _sts_cpu_ms(setting)
+    lines = [f"CPU of a call, first and ordinary, of {CPU_USERS} users:"]
+    lines += [f"  {name}: {first[name]:.2f} ms and {ordinary[name]:.2f} ms" for name in SERVICES]
+    extra_ms = sum(first.values()) - sum(ordinary.values())
+    pool_ms = first["cloudwatch_service"] - ordinary["cloudwatch_service"]
+    lines.append(f"  first beyond ordinary: {extra_ms:.2f} ms, of which in cloudwatch_service {pool_ms:.2f} ms")
+    lines.append(
+        f"  an AssumeRole by aioboto3 alone: {sts_ms:.2f} ms; left: {extra_ms - sts_ms:.2f} ms (goal: at most 1)"
+    )
+    cloudwatch = setting.services["cloudwatch_service"]
+    begun = WARM_UP_USERS + CPU_USERS
+    before = resident_bytes(cloudwatch)
+    await _ask_as(setting, range(begun, CONNECTED_USERS))
+    grown = resident_bytes(cloudwatch) - before
+    per_user_kib = grown / (CONNECTED_USERS - begun) / 1_024
+    lines.append(
+        f"memory of cloudwatch_service at {CONNECTED_USERS} users: {resident_bytes(cloudwatch) / 2**20:.0f} MiB, "
+        f"{per_user_kib:.1f} KiB a user (goal: at most 10)"
+    )
+    return lines
+
+
+async def _ask_as(setting: Setting, numbers: range) -> None:
+    """One call of each of these users, a few at a time."""
+
+    def task(number: int) -> Callable[[], Awaitable[None]]:
+        return lambda: setting.ask(setting.token(number))
+
+    await in_flight([task(number) for number in numbers], IN_FLIGHT)
+
+
+async def _cpu_ms(setting: Setting, numbers: range) -> dict[str, float]:
+    """CPU milliseconds a call in each service, while each of these users makes one."""
+    before = {name: cpu_s(process) for name, process in setting.services.items()}
+    await _ask_as(setting, numbers)
+    return {name: (cpu_s(process) - before[name]) / len(numbers) * 1e3 for name, process in setting.services.items()}
+
+
+async def _sts_cpu_ms(setting: Setting) -> float:
+    """CPU milliseconds of this process for one AssumeRole."""
+    session, config = aioboto3.Session(), AioConfig(max_pool_connections=50)
+    credentials = setting.deployment.aws.service_credentials
+    async with session.client(
+        "sts", endpoint_url=setting.aws_endpoint_url, region_name="us-east-1", config=config, **credentials
+    ) as sts:
+
+        async def assume() -> None:
+            await sts.assume_role(
+                RoleArn=role_arn("111111111111"), RoleSessionName="floor", ExternalId="test-deployment"
+            )
+
+        await in_flight([assume] * 50, IN_FLIGHT)
+        begun_s = time.process_time()
+        await in_flight([assume] * CPU_USERS, IN_FLIGHT)
+        return (time.process_time() - begun_s) / CPU_USERS * 1e3
