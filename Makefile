@@ -22,7 +22,7 @@ run: .venv/.ready ## start everything on this machine, with an embedded AWS and 
 	@exec $(BIN)/python -m deploy.local.stack
 
 ask: .venv/.ready ## ask the running stack as a person: make ask USER=alice
-	@$(BIN)/python -m deploy.local.ask --user $(USER_NAME)
+	@$(BIN)/python -m deploy.local.ask --user $(USER_NAME) || [ $$? -eq 2 ] # 2: answered, and the answer is a refusal
 
 token: .venv/.ready ## print a bearer token: make token USER=alice
 	@$(BIN)/python -m deploy.local.token --user $(USER_NAME)

@@ -51,15 +51,18 @@ def test_an_exception_is_part_of_the_line() -> None:
 
 
 @pytest.fixture
-def _root_logger() -> Iterator[None]:
+def _loggers_restored() -> Iterator[None]:
     root = logging.getLogger()
-    level, handlers = root.level, root.handlers[:]
+    loggers = [root, *(each for each in root.manager.loggerDict.values() if isinstance(each, logging.Logger))]
+    levels = [each.level for each in loggers]
+    handlers = root.handlers[:]
     yield
-    root.setLevel(level)
+    for each, level in zip(loggers, levels, strict=True):
+        each.setLevel(level)
     root.handlers[:] = handlers
 
 
-@pytest.mark.usefixtures("_root_logger")
+@pytest.mark.usefixtures("_loggers_restored")
 @pytest.mark.parametrize(("level", "botocore"), [("debug", "WARNING"), ("ERROR", "ERROR")])
 def test_chatty_libraries_are_quieter_than_we_are(level: str, botocore: str) -> None:
     logs.set_up(level)
