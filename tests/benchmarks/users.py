@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import aioboto3
 from aiobotocore.config import AioConfig
@@ -10,7 +11,8 @@ from tests.benchmarks.setting import Setting, cpu_s, in_flight, resident_bytes
 from tests.kit.services import SERVICES, role_arn
 
 WARM_UP_USERS = 200
-CPU_USERS = 1_000
+CPU_USERS = 2_000
+BLOCK_USERS = 100
 CONNECTED_USERS = 10_000
 IN_FLIGHT = 16
 
@@ -18,8 +20,7 @@ IN_FLIGHT = 16
 async def measure(setting: Setting) -> list[str]:
     """Lines for people."""
     await _ask_as(setting, range(WARM_UP_USERS))
-    newcomers = range(WARM_UP_USERS, WARM_UP_USERS + CPU_USERS)
-    first, ordinary = await _cpu_ms(setting, newcomers), await _cpu_ms(setting, newcomers)
+    first, ordinary = await _cpu_ms_of_first_and_ordinary_calls(setting)
     sts_ms = await _sts_cpu_ms(setting)
     lines = [f"CPU of a call, first and ordinary, of {CPU_USERS} users:"]
     lines += [f"  {name}: {first[name]:.2f} ms and {ordinary[name]:.2f} ms" for name in SERVICES]
@@ -51,11 +52,17 @@ async def _ask_as(setting: Setting, numbers: range) -> None:
     await in_flight([task(number) for number in numbers], IN_FLIGHT)
 
 
-async def _cpu_ms(setting: Setting, numbers: range) -> dict[str, float]:
-    """CPU milliseconds a call in each service, while each of these users makes one."""
-    before = {name: cpu_s(process) for name, process in setting.services.items()}
-    await _ask_as(setting, numbers)
-    return {name: (cpu_s(process) - before[name]) / len(numbers) * 1e3 for name, process in setting.services.items()}
+async def _cpu_ms_of_first_and_ordinary_calls(setting: Setting) -> tuple[dict[str, float], dict[str, float]]:
+    """CPU milliseconds a call in each service: of each user's first call, and of the second. In turns, by block."""
+    sums: tuple[dict[str, float], dict[str, float]] = (dict.fromkeys(SERVICES, 0.0), dict.fromkeys(SERVICES, 0.0))
+    for begun in range(WARM_UP_USERS, WARM_UP_USERS + CPU_USERS, BLOCK_USERS):
+        tokens = [setting.token(number) for number in range(begun, begun + BLOCK_USERS)]
+        for used in sums:
+            before = {name: cpu_s(process) for name, process in setting.services.items()}
+            await in_flight([partial(setting.ask, token) for token in tokens], IN_FLIGHT)
+            for name, process in setting.services.items():
+                used[name] += (cpu_s(process) - before[name]) / CPU_USERS * 1e3
+    return sums
 
 
 async def _sts_cpu_ms(setting: Setting) -> float:

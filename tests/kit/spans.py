@@ -4,36 +4,49 @@ OpenTelemetry admits one provider a process, and tracers that were handed out st
 once, as the product makes it, and each test listens to it for a while.
 """
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from opentelemetry import trace
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.trace import SpanKind
 
 from servicekit.telemetry.setup import install
 
 
-class RecordedSpans:
-    """The spans that ended since the test began to listen."""
+class RecordedSpans(SpanProcessor):
+    """The spans that ended while the test listened, in the order in which they ended."""
 
-    def __init__(self, exporter: InMemorySpanExporter) -> None:
-        self._exporter = exporter
+    def __init__(self) -> None:
+        self._ended: list[ReadableSpan] = []
+        self._another = asyncio.Event()
+        self.is_open = True
+
+    def on_end(self, span: ReadableSpan) -> None:
+        """Called by the SDK for every span."""
+        if self.is_open:
+            self._ended.append(span)
+            self._another.set()
 
     def all(self) -> list[ReadableSpan]:
-        """All of them, in the order in which they ended."""
-        return list(self._exporter.get_finished_spans())
+        """All of them."""
+        return list(self._ended)
 
     def of(self, kind: SpanKind) -> list[ReadableSpan]:
         """Those of one kind."""
-        return [span for span in self.all() if span.kind is kind]
+        return [span for span in self._ended if span.kind is kind]
 
     def only(self, kind: SpanKind) -> ReadableSpan:
         """The only one of that kind."""
         (span,) = self.of(kind)
         return span
+
+    async def until(self, count: int) -> None:
+        """Wait until so many have ended."""
+        while len(self._ended) < count:
+            self._another.clear()
+            await self._another.wait()
 
 
 @contextmanager
@@ -42,10 +55,9 @@ def recorded_spans() -> Iterator[RecordedSpans]:
     provider = trace.get_tracer_provider()
     if not isinstance(provider, TracerProvider):
         provider = install("tests", "0", [])
-    exporter = InMemorySpanExporter()
-    processor = SimpleSpanProcessor(exporter)
-    provider.add_span_processor(processor)
+    recorded = RecordedSpans()
+    provider.add_span_processor(recorded)
     try:
-        yield RecordedSpans(exporter)
+        yield recorded
     finally:
-        processor.shutdown()
+        recorded.is_open = False

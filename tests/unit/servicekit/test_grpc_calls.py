@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from types import SimpleNamespace
 from typing import Any
 
@@ -38,10 +38,8 @@ class Swallower:
 
     @asynccontextmanager
     async def around(self, _call: Call) -> AsyncIterator[None]:
-        try:
+        with suppress(ValueError):
             yield
-        except ValueError:
-            pass
 
 
 class Context:

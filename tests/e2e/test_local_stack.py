@@ -1,0 +1,111 @@
+"""`make run` as a person meets it: the real launcher, an AWS that enforces IAM, sign-in with PKCE, two accounts."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from tests.kit.process import REPOSITORY, Child, child, logged
+
+ALICE_ACCOUNT, BOB_ACCOUNT, SERVICE_ACCOUNT = "111111111111", "222222222222", "999988887777"
+MINIMAL_ENVIRONMENT = {"PATH": os.defpath}
+# The first start on a machine installs the embedded AWS.
+START_TIMEOUT_S = 240.0
+
+
+class _Stack:
+    """The running stack and the commands that people use with it."""
+
+    def __init__(self, process: Child, state_directory: Path) -> None:
+        self.process = process
+        self.state_directory = state_directory
+        self.described: dict[str, Any] = json.loads((state_directory / "stack.json").read_text())
+
+    async def command(self, module: str, user: str) -> tuple[int, str]:
+        """The exit code and output of `python -m deploy.local.<module> --user <user>`."""
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            f"deploy.local.{module}",
+            "--user",
+            user,
+            "--state-dir",
+            str(self.state_directory),
+            cwd=REPOSITORY,
+            env=MINIMAL_ENVIRONMENT,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        output, _ = await process.communicate()
+        return process.returncode or 0, output.decode()
+
+
+@pytest.fixture
+async def stack(tmp_path: Path) -> AsyncIterator[_Stack]:
+    environment = {**MINIMAL_ENVIRONMENT, "HOME": str(tmp_path)}
+    async with child(
+        "deploy.local.stack",
+        "--state-dir",
+        str(tmp_path / "state"),
+        env=environment,
+        log_file=tmp_path / "stack.log",
+        ready=logged("CloudWatch MCP is up"),
+        timeout_s=START_TIMEOUT_S,
+    ) as process:
+        yield _Stack(process, tmp_path / "state")
+
+
+@pytest.mark.timeout(300)
+async def test_people_get_answers_from_their_own_account_only(stack: _Stack) -> None:
+    people = ("alice", "bob")
+    answers = dict(zip(people, await asyncio.gather(*(stack.command("ask", user) for user in people)), strict=True))
+    for user, own, foreign in (("alice", ALICE_ACCOUNT, BOB_ACCOUNT), ("bob", BOB_ACCOUNT, ALICE_ACCOUNT)):
+        code, output = answers[user]
+        assert code == 0, output
+        assert own in output
+        assert foreign not in output and SERVICE_ACCOUNT not in output
+        assert "REFUSED" not in output
+    assert "payments-order-failures" in answers["alice"][1] and "webshop" not in answers["alice"][1]
+    assert "webshop-checkout-errors" in answers["bob"][1] and "payments" not in answers["bob"][1]
+
+    code, output = await stack.command("ask", "carol")
+    assert code == 2, output
+    assert "No AWS account is assigned" in output
+
+    code, token = await stack.command("token", "alice")
+    assert code == 0
+    await _ask_by_hand(stack, token.strip())
+
+    stack.process.send(signal.SIGTERM)
+    assert await stack.process.wait(timeout_s=30) == 0
+    assert not (stack.state_directory / "stack.json").exists()
+    logs = "".join(path.read_text() for path in (stack.state_directory / "logs").iterdir())
+    assert "eyJ" not in logs  # how every JWT begins
+
+
+async def _ask_by_hand(stack: _Stack, token: str) -> None:
+    """The README's request, in another region that the policy allows, and in one that it does not."""
+    headers = {"Authorization": f"Bearer {token}"}
+    message: dict[str, Any] = {
+        "jsonrpc": "2.0",
+        "id": 1,
+        "method": "tools/call",
+        "params": {"name": "get_active_alarms", "arguments": {"region": "eu-west-1"}},
+    }
+    async with httpx2.AsyncClient(trust_env=False, timeout=30) as http:
+        response = await http.post(stack.described["mcp_url"], json=message, headers=headers)
+        assert response.status_code == 200
+        result = response.json()["result"]
+        assert not result["isError"], result
+        assert BOB_ACCOUNT not in response.text and "webshop" not in response.text
+        message["params"]["arguments"] = {"region": "ap-south-1"}
+        response = await http.post(stack.described["mcp_url"], json=message, headers=headers)
+        assert response.json()["result"]["isError"]
+        assert "eu-west-1" in response.json()["result"]["content"][0]["text"]
