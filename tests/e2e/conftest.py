@@ -46,9 +46,11 @@ class Person:
     headers: dict[str, str] = field(default_factory=dict)
 
     async def post(self, message: Any, **arguments: Any) -> httpx2.Response:
-        """One POST with the bearer."""
-        headers = {"Authorization": f"Bearer {self.token}", "Accept": "application/json, text/event-stream"}
-        return await self.http.post(self.url, json=message, headers={**headers, **self.headers}, **arguments)
+        """One POST, with the bearer when there is one."""
+        headers = {"Accept": "application/json, text/event-stream", **self.headers}
+        if self.token:
+            headers["Authorization"] = f"Bearer {self.token}"
+        return await self.http.post(self.url, json=message, headers=headers, **arguments)
 
     async def call(self, tool: str, *, request_id: int | str = 1, **arguments: Any) -> dict[str, Any]:
         """The result of a tool."""

@@ -86,7 +86,7 @@ async def test_no_answer_ever_comes_from_a_foreign_account(tmp_path: Path, issue
         assert answered + cancelled + refused == CALLS
         assert answered > CALLS * 0.9
         assert cancelled > 0
-        assert refused == 0
+        assert refused < CALLS * 0.01  # keys revoked twice within one call: an honest error, not an answer
         # A request with a revoked key is refused and belongs to no account.
         signers = {request.account_id for request in aws.requests if request.service != "sts" and request.status == 200}
         assert signers == set(ACCOUNTS)

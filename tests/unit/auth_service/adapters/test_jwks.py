@@ -250,7 +250,7 @@ async def test_keys_are_found_by_discovery_and_follow_the_document(http: aiohttp
     assert (issuer.fetches[OPENID_CONFIGURATION], issuer.fetches[JWKS], issuer.fetches["/moved"]) == (2, 1, 1)
 
 
-def metadata(issuer: Issuer, **changes: Any) -> Document:
+def metadata(issuer: Issuer, /, **changes: Any) -> Document:
     return Document(json.dumps({"issuer": issuer.url, "jwks_uri": issuer.jwks_url} | changes).encode())
 
 

@@ -1,0 +1,259 @@
+"""Credentials in memory: one issue at a time, renewal ahead, outages, refusals, changes of the policy."""
+
+import asyncio
+import logging
+from typing import Any
+
+import pytest
+
+from auth_service.domain.credentials import AwsCredentials
+from auth_service.domain.policy import Account, Policy
+from auth_service.issuance import CredentialIssuer
+from servicekit.errors import Reason, ServiceError
+from servicekit.identity import Principal
+from tests.kit.gate import Gate
+from tests.kit.token_desk import NOW_S, Clock
+
+ALICE = Principal("u-alice", "https://idp", "alice", groups=("ops",))
+BOB = Principal("u-bob", "https://idp", "bob", groups=("ops",))
+ROLE = "arn:aws:iam::111122223333:role/reader"
+PROD = {"account_id": "111122223333", "role_arn": ROLE}
+REFUSED = ServiceError(Reason.ROLE_REFUSED, "AWS refused")
+DOWN = ServiceError(Reason.AWS_UNAVAILABLE, "STS is down")
+
+
+def policy(**changes: Any) -> Policy:
+    return Policy.model_validate(
+        {"accounts": {"prod": PROD | changes}, "grants": [{"groups": ["ops"], "accounts": ["prod"]}]}
+    )
+
+
+class Sts:
+    """A strategy that counts, waits and fails as told."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.issued: list[tuple[Principal, Account]] = []
+        self.failure: Exception | None = None
+        self.gate: Gate | None = None
+        self.life_s: float | None = 3_600.0
+        self._clock = clock
+
+    async def issue(self, principal: Principal, account: Account) -> AwsCredentials:
+        self.issued.append((principal, account))
+        number = len(self.issued)
+        if self.gate is not None:
+            await self.gate.passage()
+        if self.failure is not None:
+            raise self.failure
+        now_s = self._clock()
+        ends_s = None if self.life_s is None else now_s + self.life_s
+        return AwsCredentials(f"ASIA{number}", f"secret-{number}", f"token-{number}", ends_s, now_s)
+
+
+class Desk:
+    def __init__(self, jitter: float = 0.0) -> None:
+        self.clock = Clock()
+        self.sts = Sts(self.clock)
+        self.policy = policy()
+        self.jitters: list[tuple[float, float]] = []
+
+        def no_chance(low: float, high: float) -> float:
+            self.jitters.append((low, high))
+            return jitter
+
+        self.issuer = CredentialIssuer(
+            lambda: self.policy, {"assume_role": self.sts}, clock=self.clock, jitter=no_chance
+        )
+
+    async def key(self, principal: Principal = ALICE, **options: Any) -> str:
+        return (await self.issuer.issue(principal, "prod", **options))[1].access_key_id
+
+    async def reason(self) -> Reason:
+        with pytest.raises(ServiceError) as caught:
+            await self.key()
+        return caught.value.reason
+
+    async def settle(self) -> None:
+        """Let what was begun in the background end."""
+        await asyncio.gather(*self.issuer._issuing.values(), return_exceptions=True)
+        await asyncio.sleep(0)
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk()
+
+
+async def test_the_policy_comes_first(desk: Desk) -> None:
+    for principal, alias, reason in (
+        (Principal("u-x", "https://idp", "x"), "prod", Reason.ACCESS_NONE),
+        (ALICE, "dev", Reason.ACCOUNT_NOT_ALLOWED),
+    ):
+        with pytest.raises(ServiceError) as caught:
+            await desk.issuer.issue(principal, alias)
+        assert caught.value.reason is reason
+    assert desk.sts.issued == []
+
+
+async def test_a_hundred_who_ask_at_once_cause_one_issue(desk: Desk) -> None:
+    desk.sts.gate = Gate()
+    calls = [asyncio.create_task(desk.key()) for _ in range(100)]
+    await desk.sts.gate.arrivals()
+    desk.sts.gate.release()
+    assert await asyncio.gather(*calls) == ["ASIA1"] * 100
+    assert len(desk.sts.issued) == 1
+
+
+async def test_one_who_gives_up_does_not_end_it_for_the_others(desk: Desk) -> None:
+    desk.sts.gate = Gate()
+    first, second = (asyncio.create_task(desk.key()) for _ in range(2))
+    await desk.sts.gate.arrivals()
+    first.cancel()
+    desk.sts.gate.release()
+    assert await second == "ASIA1"
+
+
+async def test_each_user_has_their_own(desk: Desk) -> None:
+    keys = await asyncio.gather(desk.key(ALICE), desk.key(BOB), desk.key(ALICE))
+    assert keys == ["ASIA1", "ASIA2", "ASIA1"]
+    assert [principal for principal, _ in desk.sts.issued] == [ALICE, BOB]
+
+
+@pytest.mark.parametrize(("jitter", "renewed_at_s"), [(0.0, 2_700), (0.05, 2_880), (-0.05, 2_520)])
+async def test_credentials_are_renewed_when_three_quarters_are_over_and_nobody_waits(
+    jitter: float, renewed_at_s: int
+) -> None:
+    desk = Desk(jitter)
+    assert await desk.key() == "ASIA1"
+    assert desk.jitters == [(-0.05, 0.05)]
+    desk.clock.now_s += renewed_at_s - 1
+    assert await desk.key() == "ASIA1"
+    assert len(desk.sts.issued) == 1
+    desk.clock.now_s += 1
+    desk.sts.gate = Gate()  # STS hangs
+    assert [await desk.key() for _ in range(3)] == ["ASIA1"] * 3
+    await desk.sts.gate.arrivals()
+    desk.sts.gate.release()
+    await desk.settle()
+    assert await desk.key() == "ASIA2"
+    assert len(desk.sts.issued) == 2
+
+
+async def test_while_sts_fails_credentials_serve_to_their_last_minute(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    await desk.key()
+    desk.sts.failure = DOWN
+    desk.clock.now_s += 3_539
+    assert await desk.key() == "ASIA1"
+    await desk.settle()
+    assert await desk.key() == "ASIA1"
+    assert "cannot renew credentials" in caplog.text
+    await desk.settle()
+    desk.clock.now_s += 1
+    assert await desk.reason() is Reason.AWS_UNAVAILABLE
+    desk.sts.failure = None
+    assert await desk.key() == "ASIA5"
+
+
+async def test_an_outage_is_not_remembered(desk: Desk) -> None:
+    desk.sts.failure = DOWN
+    assert await desk.reason() is Reason.AWS_UNAVAILABLE
+    desk.sts.failure = None
+    assert await desk.key() == "ASIA2"
+
+
+@pytest.mark.parametrize("reason", [Reason.ROLE_REFUSED, Reason.ACCOUNT_MISCONFIGURED])
+async def test_a_definite_refusal_is_remembered_for_fifteen_seconds(desk: Desk, reason: Reason) -> None:
+    desk.sts.failure = ServiceError(reason, "no")
+    assert [await desk.reason() for _ in range(3)] == [reason] * 3
+    assert len(desk.sts.issued) == 1
+    desk.clock.now_s += 15
+    desk.sts.failure = None
+    assert await desk.key() == "ASIA2"
+
+
+async def test_a_remembered_refusal_is_the_users_own(desk: Desk) -> None:
+    desk.sts.failure = REFUSED
+    await desk.reason()
+    desk.sts.failure = None
+    assert await desk.key(BOB) == "ASIA2"
+
+
+async def test_a_definite_refusal_drops_what_was_kept(desk: Desk) -> None:
+    await desk.key()
+    desk.clock.now_s += 2_700
+    desk.sts.failure = REFUSED
+    assert await desk.key() == "ASIA1"  # still good, and asking has begun
+    await desk.settle()
+    assert await desk.reason() is Reason.ROLE_REFUSED
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"role_arn": "arn:aws:iam::111122223333:role/other"},
+        {"external_id": "changed"},
+        {"session_duration_s": 900},
+        {"session_policy": "none"},
+        {"session_policy": {"Version": "2012-10-17", "Statement": []}},
+    ],
+    ids=str,
+)
+async def test_a_changed_policy_applies_at_once(desk: Desk, changes: dict[str, Any]) -> None:
+    await desk.key()
+    desk.policy = policy(**changes)
+    assert await desk.key() == "ASIA2"
+    desk.policy = policy(description="words change nothing", **changes)
+    assert await desk.key() == "ASIA2"
+
+
+async def test_a_grant_that_is_taken_away_applies_at_once(desk: Desk) -> None:
+    await desk.key()
+    desk.policy = Policy.model_validate({"accounts": {"prod": PROD}})
+    assert await desk.reason() is Reason.ACCESS_NONE
+
+
+async def test_keys_that_aws_refused_are_replaced_and_others_are_not(desk: Desk) -> None:
+    assert await desk.key() == "ASIA1"
+    assert await desk.key(refused_access_key_id="ASIA9") == "ASIA1"
+    assert await desk.key(refused_access_key_id="ASIA1") == "ASIA2"
+    assert await desk.key(refused_access_key_id="ASIA1") == "ASIA2"
+
+
+async def test_credentials_without_an_end_are_kept(desk: Desk) -> None:
+    desk.sts.life_s = None
+    await desk.key()
+    desk.clock.now_s += 1e9
+    assert await desk.key() == "ASIA1"
+
+
+async def test_a_defect_of_a_strategy_is_neither_hidden_nor_remembered(desk: Desk) -> None:
+    desk.sts.failure = RuntimeError("a defect")
+    with pytest.raises(RuntimeError):
+        await desk.key()
+    desk.sts.failure = None
+    assert await desk.key() == "ASIA2"
+
+
+async def test_closing_ends_what_is_under_way_and_forgets(desk: Desk) -> None:
+    desk.sts.gate = Gate()
+    waiting = asyncio.create_task(desk.key())
+    await desk.sts.gate.arrivals()
+    await desk.issuer.close()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert len(desk.issuer._kept) == 0
+
+
+async def test_nothing_secret_shows(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    _, credentials = await desk.issuer.issue(ALICE, "prod")
+    desk.clock.now_s += 2_700
+    desk.sts.failure = DOWN
+    await desk.key()
+    await desk.settle()
+    text = f"{credentials!r} {credentials} {desk.issuer._kept} {caplog.text}"
+    assert "secret-1" not in text
+    assert "token-1" not in text
+    assert credentials.issued_at_s == NOW_S
