@@ -45,7 +45,7 @@ lint-protos: $(BUF)
 	cd protos && node_modules/.bin/buf lint
 
 $(BUF): protos/package-lock.json
-	cd protos && npm ci --silent --no-audit --no-fund
+	cd protos && npm install --no-save --silent --no-audit --no-fund # not "ci": it wants the binaries of all platforms
 	@touch $@
 
 gen: .venv/.ready ## make the stubs in protos/gen from the contracts

@@ -1,14 +1,16 @@
 """The composition root: builds everything once, in order; leaving it undoes it in reverse."""
 
 import logging
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
 from typing import Any
+from urllib.parse import urlsplit
 
 from cwmcp.auth.v1.authentication_service_pb2_grpc import AuthenticationServiceStub
-from starlette.applications import Starlette
-from starlette.routing import Route
+from starlette.middleware.cors import CORSMiddleware
+from starlette.routing import Route, Router
 
 from mcp_frontend.authentication import AuthServiceAuthentication
 from mcp_frontend.backends import Backends
@@ -43,9 +45,12 @@ _RETRIED = tuple(
 def check(settings: FrontendSettings) -> None:
     """Read what the settings point to. Raises ConfigurationError or CertificateError."""
     settings.tls.read()
-    for path in (settings.https_cert_file, settings.https_key_file):
-        if path is not None and not path.is_file():
-            raise ConfigurationError(f"cannot read {path}")
+    if settings.https_cert_file is not None:
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(settings.https_cert_file, settings.https_key_file)
+        except OSError as error:
+            files = f"{settings.https_cert_file} and {settings.https_key_file}"
+            raise ConfigurationError(f"{files} are not a certificate and its key: {error}") from error
 
 
 @asynccontextmanager
@@ -72,14 +77,16 @@ async def open_service(settings: FrontendSettings) -> AsyncIterator[None]:
         calls = RunningCalls()
         mcp = McpApplication(Tools(Backends.over(cloudwatch), settings.call_timeout_s), settings.max_body_bytes)
         await stack.enter_async_context(mcp.running())
+        origins = AllowedOrigins(settings.resource_url, settings.allowed_hosts, settings.allowed_origins)
         edge = Edge(
             mcp,
             resource=settings.resource,
-            origins=AllowedOrigins(settings.resource_url, settings.allowed_hosts, settings.allowed_origins),
+            origins=origins,
             authentication=AuthServiceAuthentication(AuthenticationServiceStub(auth)),
             calls=calls,
             requires_token=settings.enable_auth,
             max_body_bytes=settings.max_body_bytes,
+            call_timeout_s=settings.call_timeout_s,
         )
 
         async def let_calls_end() -> None:
@@ -87,22 +94,34 @@ async def open_service(settings: FrontendSettings) -> AsyncIterator[None]:
             await calls.drain(settings.grace_period_s)
 
         port = await stack.enter_async_context(
-            serving_http(_routes(edge, readiness, settings.resource), settings.listener, before_stop=let_calls_end)
+            serving_http(
+                _routes(edge, origins, readiness, settings.resource), settings.listener, before_stop=let_calls_end
+            )
         )
         _log.info("serving MCP at port %d for %s", port, settings.resource_url)
         yield
 
 
-def _routes(edge: Edge, readiness: Readiness, resource: ProtectedResource) -> Starlette:
+def _routes(edge: Edge, origins: AllowedOrigins, readiness: Readiness, resource: ProtectedResource) -> Router:
     async def metadata(_request: Any) -> Any:
         return metadata_response(resource)
 
-    return Starlette(
+    # Pages of allowed origins may send what the protocol needs and read where to sign in.
+    mcp = CORSMiddleware(
+        edge,
+        allow_origins=list(origins.origins),
+        allow_methods=["POST"],
+        allow_headers=["*"],
+        expose_headers=["WWW-Authenticate"],
+    )
+    return Router(
         routes=[
-            Route(resource.path, edge),
+            Route(resource.path, mcp),
             Route(METADATA_PATH, metadata),
-            Route(METADATA_PATH + resource.path, metadata),
+            Route(urlsplit(resource.metadata_url).path, metadata),
             Route("/health", readiness.live),
             Route("/ready", readiness.ready),
-        ]
+        ],
+        # A redirect would name whatever Host the request named, without TLS, and draw bearers there.
+        redirect_slashes=False,
     )

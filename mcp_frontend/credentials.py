@@ -1,13 +1,14 @@
 """Takes the credentials out of a request's headers. They go to auth_service and no further."""
 
 import base64
-import binascii
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from starlette.types import Scope
 
 MAX_CREDENTIAL_BYTES: Final = 16_384
+MAX_EMAIL_BYTES: Final = 1_024
 _EMAIL_HEADER: Final = b"x-user-email"
 _BASE64_MARK: Final = "b64:"
 
@@ -38,17 +39,21 @@ def take_credentials(scope: Scope) -> Credentials:
         raise MalformedCredentialsError(f"the Authorization header is longer than {MAX_CREDENTIAL_BYTES} bytes")
     scheme, _, token = (values[0] if values else b"").partition(b" ")
     bearer = token.strip().decode("latin-1") if scheme.lower() == b"bearer" else ""
-    return Credentials(bearer, _read_email(emails[0]) if emails else "")
+    return Credentials(bearer, _read_email(emails))
 
 
-def _read_email(raw: bytes) -> str:
+def _read_email(values: Sequence[bytes]) -> str:
     """The claimed e-mail. LibreChat sends names beyond Latin-1 as b64:… and, outside a chat, its placeholders raw."""
-    value = raw.decode("latin-1").strip()
+    if len(values) > 1:
+        raise MalformedCredentialsError("there is more than one X-User-Email header")
+    if values and len(values[0]) > MAX_EMAIL_BYTES:
+        raise MalformedCredentialsError(f"the X-User-Email header is longer than {MAX_EMAIL_BYTES} bytes")
+    value = values[0].decode("latin-1").strip() if values else ""
     if value.startswith("{{") and value.endswith("}}"):
         return ""
     if value.startswith(_BASE64_MARK):
         try:
             return base64.b64decode(value.removeprefix(_BASE64_MARK), validate=True).decode()
-        except (binascii.Error, UnicodeDecodeError) as error:
+        except ValueError as error:  # not base64, not even ASCII, or not UTF-8 inside
             raise MalformedCredentialsError("X-User-Email is not proper base64") from error
     return value

@@ -6,7 +6,6 @@ removed here; what goes on is a RunningCall in the scope. The SDK's own bearer m
 """
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
@@ -14,8 +13,10 @@ from typing import Any, Final, Protocol
 from opentelemetry import context as otel_context
 from opentelemetry import propagate, trace
 from opentelemetry.trace import Link, SpanKind, StatusCode
+from pydantic_core import from_json
 from starlette.datastructures import Headers
-from starlette.responses import JSONResponse, Response
+from starlette.requests import ClientDisconnect
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mcp_frontend import challenges
@@ -23,6 +24,7 @@ from mcp_frontend.challenges import ProtectedResource
 from mcp_frontend.credentials import Credentials, MalformedCredentialsError, take_credentials
 from mcp_frontend.origins import AllowedOrigins
 from mcp_frontend.running_calls import RequestId, RunningCall, RunningCalls
+from servicekit.deadlines import deadline_in
 from servicekit.errors import ServiceError
 from servicekit.identity import acting_for
 from servicekit.telemetry import attributes
@@ -30,6 +32,7 @@ from servicekit.telemetry import attributes
 CALL_KEY: Final = "cwmcp.call"
 WANTS_STREAM_KEY: Final = "cwmcp.wants_stream"
 _BODY_TIMEOUT_S: Final = 15.0
+_PARSE_ERROR, _INVALID_REQUEST = -32700, -32600
 _tracer: Final = trace.get_tracer("mcp_frontend.edge")
 
 
@@ -39,6 +42,14 @@ class Authentication(Protocol):
     async def authenticate(self, credentials: Credentials) -> RunningCall:
         """A call for the verified user. Raises ServiceError."""
         ...
+
+
+class MalformedMessageError(Exception):
+    """The body is not one JSON-RPC message; `code` is JSON-RPC's and the message says why."""
+
+    def __init__(self, code: int, why: str) -> None:
+        super().__init__(why)
+        self.code = code
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +75,7 @@ class Edge:
         calls: RunningCalls,
         requires_token: bool,
         max_body_bytes: int,
+        call_timeout_s: float,
     ) -> None:
         self._app = app
         self._resource = resource
@@ -72,18 +84,22 @@ class Edge:
         self._calls = calls
         self._requires_token = requires_token
         self._max_body_bytes = max_body_bytes
+        self._call_timeout_s = call_timeout_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one HTTP request in a trace of its own, linked to the caller's."""
+        """Answer one HTTP request in a trace of its own, linked to the caller's. Its time begins to run here."""
         headers = Headers(scope=scope)
-        with _tracer.start_as_current_span(
-            f"{scope['method']} {self._resource.path}",
-            context=otel_context.Context(),  # a new root: a caller must not choose or switch off our trace
-            kind=SpanKind.SERVER,
-            links=_link_to_caller(headers),
-            attributes=_describe(scope, headers),
-            record_exception=False,
-        ) as span:
+        with (
+            deadline_in(self._call_timeout_s),
+            _tracer.start_as_current_span(
+                f"{scope['method']} {self._resource.path}",
+                context=otel_context.Context(),  # a new root: a caller must not choose or switch off our trace
+                kind=SpanKind.SERVER,
+                links=_link_to_caller(headers),
+                attributes=_describe(scope, headers),
+                record_exception=False,
+            ) as span,
+        ):
 
             async def send_and_note(message: Message) -> None:
                 if message["type"] == "http.response.start":
@@ -120,15 +136,21 @@ class Edge:
     async def _serve(self, call: RunningCall, scope: Scope, receive: Receive, send: Send) -> Response | None:
         if scope["method"] != "POST":
             # Stateless: no stream to open by GET, no session to end by DELETE.
-            return Response(status_code=405, headers={"Allow": "POST"})
+            return PlainTextResponse("only POST is served here\n", status_code=405, headers={"Allow": "POST"})
         try:
             async with asyncio.timeout(_BODY_TIMEOUT_S):
                 body = await _read_body(receive, self._max_body_bytes)
         except TimeoutError:
-            return _json_rpc_error(408, -32600, "the request's body did not arrive in time")
+            return _json_rpc_error(408, _INVALID_REQUEST, "the request's body did not arrive in time")
+        except ClientDisconnect:  # part of a message must not be acted upon; nobody reads the answer
+            return _json_rpc_error(400, _INVALID_REQUEST, "the client left before its request was complete")
         if body is None:
-            return _json_rpc_error(413, -32600, f"the request's body is larger than {self._max_body_bytes} bytes")
-        envelope = read_envelope(body)
+            why = f"the request's body is larger than {self._max_body_bytes} bytes"
+            return _json_rpc_error(413, _INVALID_REQUEST, why)
+        try:
+            envelope = read_envelope(body)
+        except MalformedMessageError as error:
+            return _json_rpc_error(400, error.code, str(error))
         if envelope.cancelled_id is not None:
             self._calls.cancel(call.principal.user_id, envelope.cancelled_id)
             return Response(status_code=202)
@@ -144,13 +166,19 @@ class Edge:
 
 
 def read_envelope(body: bytes) -> Envelope:
-    """What can be read of the message; a malformed one reads as empty, and the SDK then says what is wrong."""
+    """What can be read of the message. Raises MalformedMessageError.
+
+    Refused here is what the SDK takes differently in each era of the protocol: text that is not Unicode, and an id that
+    is none, which would be accepted like a notification and never answered.
+    """
     try:
-        message = json.loads(body)
-    except (ValueError, RecursionError):
-        message = None
+        message = from_json(body)
+    except ValueError as error:
+        raise MalformedMessageError(_PARSE_ERROR, f"the body is not JSON: {error}") from error
     if not isinstance(message, dict):
-        return Envelope("", None, None, False)
+        raise MalformedMessageError(_INVALID_REQUEST, "the body must be one JSON-RPC message, not a batch or a value")
+    if "id" in message and "method" in message and _as_request_id(message["id"]) is None:
+        raise MalformedMessageError(_INVALID_REQUEST, "the id of a request must be a string or an integer")
     method = message.get("method")
     parameters = message.get("params")
     parameters = parameters if isinstance(parameters, dict) else {}
@@ -169,13 +197,13 @@ def _as_request_id(value: Any) -> RequestId | None:
 
 
 async def _read_body(receive: Receive, max_bytes: int) -> bytes | None:
-    """The whole body, or None when it is too large."""
+    """The whole body, or None when it is too large. Raises ClientDisconnect."""
     chunks: list[bytes] = []
     size = 0
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
-            return b"".join(chunks)
+            raise ClientDisconnect
         chunk: bytes = message.get("body", b"")
         size += len(chunk)
         if size > max_bytes:
@@ -206,7 +234,8 @@ async def _cancel_on_disconnect(receive: Receive, call: RunningCall, disconnecte
 
 
 def _link_to_caller(headers: Headers) -> list[Link]:
-    caller = propagate.extract({name: headers[name] for name in ("traceparent", "tracestate") if name in headers})
+    # Not its tracestate: a link needs none, and OpenTelemetry logs whatever is malformed in one.
+    caller = propagate.extract({"traceparent": headers.get("traceparent", "")})
     found = trace.get_current_span(caller).get_span_context()
     return [Link(found)] if found.is_valid else []
 

@@ -10,6 +10,8 @@ from pathlib import Path
 import uvicorn
 from starlette.types import ASGIApp
 
+from mcp_frontend.http_protocol import BoundedHttpProtocol
+
 _BACKLOG = 2_048
 _STARTUP_TIMEOUT_S = 10.0
 
@@ -49,22 +51,23 @@ async def serving_http(
 
     Raises OSError when the port cannot be had or the certificate cannot be read.
     """
-    listening = socket.create_server((listener.host, listener.port), backlog=_BACKLOG, family=_family(listener.host))
-    server = _Server(
-        uvicorn.Config(
-            app,
-            http="httptools",
-            lifespan="off",
-            access_log=False,
-            log_config=None,
-            server_header=False,
-            limit_concurrency=listener.max_connections,
-            timeout_keep_alive=75,
-            timeout_graceful_shutdown=5,
-            ssl_certfile=listener.cert_file,
-            ssl_keyfile=listener.key_file,
-        )
+    config = uvicorn.Config(
+        app,
+        http=BoundedHttpProtocol,
+        ws="none",
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        limit_concurrency=listener.max_connections,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=5,
+        ssl_certfile=listener.cert_file,
+        ssl_keyfile=listener.key_file,
     )
+    config.load()  # here, where a certificate that cannot be read is told at once
+    listening = socket.create_server((listener.host, listener.port), backlog=_BACKLOG, family=_family(listener.host))
+    server = _Server(config)
     running = asyncio.create_task(server.serve(sockets=[listening]))
     try:
         async with asyncio.timeout(_STARTUP_TIMEOUT_S):

@@ -52,7 +52,7 @@ class Tools:
         facts = {attributes.MCP_METHOD: "tools/call", attributes.TOOL_NAME: tool.name}
         with (
             acting_for(call.principal, call.assertion),
-            _tracer.start_as_current_span(f"tools/call {tool.name}", attributes=facts),
+            _tracer.start_as_current_span(f"tools/call {tool.name}", attributes=facts) as span,
         ):
             tool_call = ToolCall(
                 backends=self._backends,
@@ -61,7 +61,12 @@ class Tools:
                 progress=context.session.report_progress if scope[WANTS_STREAM_KEY] else None,
             )
             result = await call.until_cancelled(run(tool, params.arguments or {}, tool_call))
-            return result or error_result(cancelled_text())
+            if result is None:
+                span.set_attribute(attributes.ERROR_TYPE, "cancelled")
+                return error_result(cancelled_text())
+            if result.is_error:
+                span.set_attribute(attributes.ERROR_TYPE, "tool_error")
+            return result
 
 
 class McpApplication:

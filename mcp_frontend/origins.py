@@ -18,13 +18,15 @@ class AllowedOrigins:
         parts = urlsplit(resource_url)
         own_host = parts.netloc.lower()
         self._hosts = frozenset({own_host, *(host.lower() for host in hosts)})
-        self._origins = frozenset({f"{parts.scheme}://{own_host}", *(origin.lower() for origin in origins)})
+        self.origins = frozenset({f"{parts.scheme}://{own_host}", *(origin.lower() for origin in origins)})
 
     def refusal(self, headers: Headers) -> Response | None:
-        """421 for a foreign Host, 403 for a foreign Origin, None when both are good."""
-        if headers.get("host", "").lower() not in self._hosts:
+        """400 for several Hosts, 421 for a foreign Host, 403 for a foreign Origin, None when all is good."""
+        hosts = headers.getlist("host")
+        if len(hosts) > 1:
+            return PlainTextResponse("there is more than one Host header\n", status_code=400)
+        if not hosts or hosts[0].lower() not in self._hosts:
             return PlainTextResponse("this server does not go by that host name\n", status_code=421)
-        origin = headers.get("origin")
-        if origin is not None and origin.lower() not in self._origins:
+        if any(origin.lower() not in self.origins for origin in headers.getlist("origin")):
             return PlainTextResponse("pages of that origin may not call this server\n", status_code=403)
         return None

@@ -49,7 +49,7 @@ class RunningCalls:
     """All calls of this process."""
 
     def __init__(self) -> None:
-        self._calls: dict[tuple[str, RequestId], list[RunningCall]] = defaultdict(list)
+        self._calls: dict[tuple[str, RequestId | None], list[RunningCall]] = defaultdict(list)
         self._count = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -57,7 +57,7 @@ class RunningCalls:
     @contextmanager
     def registered(self, call: RunningCall, request_id: RequestId | None) -> Iterator[None]:
         """Keep `call` reachable by the id that its client gave it; without one it still counts as under way."""
-        key = (call.principal.user_id, "" if request_id is None else request_id)
+        key = (call.principal.user_id, request_id)
         self._calls[key].append(call)
         self._count += 1
         self._idle.clear()

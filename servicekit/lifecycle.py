@@ -20,8 +20,8 @@ from servicekit.tls import CertificateError
 
 _log = logging.getLogger(__name__)
 S = TypeVar("S", bound=ServiceSettings)
-# Beyond the servers' own grace period, for closing clients and exporting the last spans.
-_CLOSING_S: Final = 10.0
+# Beyond the servers' own grace period: for stopping queries at a slow AWS, closing clients, exporting the last spans.
+_CLOSING_S: Final = 45.0
 
 STOPPED, FAILED, MISCONFIGURED = 0, 1, 2
 

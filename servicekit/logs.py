@@ -39,3 +39,5 @@ def set_up(level: str) -> None:
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     for name in ("botocore", "aiobotocore", "asyncio", "httpx", "mcp", "opentelemetry", "uvicorn.access", "urllib3"):
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLogger().level))
+    # uvicorn warns of every malformed request, which anybody can send at any rate.
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)

@@ -20,6 +20,7 @@ MAX_TOKEN_BYTES: Final = 16_384
 _MAX_KEY_ID_CHARACTERS: Final = 256
 _MAX_SUBJECT_CHARACTERS: Final = 512
 _MAX_GROUPS: Final = 500
+_MAX_CONTAINERS: Final = 1_000
 # Seconds since 1970; what lies beyond the year 2200 is no date.
 _LATEST_TIME_S: Final = 7_258_118_400
 # Claims by which providers mark their access tokens: Cognito's token_use, Keycloak's typ.
@@ -132,6 +133,8 @@ def _decode(part: str, name: str) -> dict[str, Any]:
     raw = _from_base64url(part, name)
     try:
         text = raw.decode()
+        if text.count("[") + text.count("{") > _MAX_CONTAINERS:  # how deep Python reads differs by version
+            raise ValueError("too many arrays and objects")
         decoded = json.loads(text, object_pairs_hook=_object_without_duplicates, parse_constant=_refuse_constant)
         if "\\u" in text:  # only an escape can make a surrogate, and what holds one cannot be encoded again
             json.dumps(decoded, ensure_ascii=False).encode()

@@ -53,8 +53,9 @@ class AuthServiceCredentials:
     async def issue(self, account_alias: str, refused_access_key_id: str = "") -> IssuedCredentials:
         """See CredentialSource."""
         request = pb.IssueCredentialsRequest(account_alias=account_alias, refused_access_key_id=refused_access_key_id)
+        # Not the caller's deadline: others of the same user may be waiting for this answer.
         with raising_service_errors():
-            response = await self._stub.IssueCredentials(request, **_call_options())
+            response = await self._stub.IssueCredentials(request, metadata=_metadata(), timeout=_ISSUE_TIMEOUT_S)
         keys = AioCredentials(
             response.access_key_id, response.secret_access_key, response.session_token or None, method="cwmcp"
         )
@@ -63,16 +64,14 @@ class AuthServiceCredentials:
 
     async def list_accounts(self) -> list[Account]:
         """See CredentialSource."""
+        timeout_s = remaining_s(at_most_s=_ISSUE_TIMEOUT_S)
         with raising_service_errors():
-            response = await self._stub.ListAccounts(pb.ListAccountsRequest(), **_call_options())
+            response = await self._stub.ListAccounts(pb.ListAccountsRequest(), metadata=_metadata(), timeout=timeout_s)
         return [_to_account(account) for account in response.accounts]
 
 
-def _call_options() -> dict[str, Any]:
-    return {
-        "metadata": ((ASSERTION_METADATA_KEY, current_assertion()),),
-        "timeout": remaining_s(at_most_s=_ISSUE_TIMEOUT_S),
-    }
+def _metadata() -> tuple[tuple[str, bytes], ...]:
+    return ((ASSERTION_METADATA_KEY, current_assertion()),)
 
 
 def _to_account(account: pb.Account) -> Account:

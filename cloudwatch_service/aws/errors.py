@@ -37,6 +37,7 @@ _KEYS_REFUSED: Final = frozenset(
         "UnrecognizedClientException",
     }
 )
+_ALSO_OF_REGIONS_NOT_ENABLED: Final = frozenset({"InvalidClientTokenId", "UnrecognizedClientException"})
 _RETRY_AFTER_S: Final = {Reason.AWS_THROTTLED: 5.0, Reason.AWS_UNAVAILABLE: 2.0}
 
 
@@ -50,6 +51,11 @@ def request_id(error: Exception) -> str:
     if not isinstance(error, ClientError):
         return ""
     return str(error.response.get("ResponseMetadata", {}).get("RequestId", ""))
+
+
+def broken_answer(operation: str) -> ServiceError:
+    """The ServiceError for an answer to `operation` that botocore cannot read."""
+    return _error(Reason.AWS_UNAVAILABLE, f"the answer of AWS to {operation} cannot be read", {"operation": operation})
 
 
 def to_service_error(error: ClientError | BotoCoreError, operation: str) -> ServiceError:
@@ -70,7 +76,8 @@ def _from_answer(error: ClientError, operation: str) -> ServiceError:
     status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
     details = {"operation": operation, "aws_error_code": code, "aws_request_id": request_id(error)}
     if are_keys_refused(error):
-        return _error(Reason.AWS_UNAVAILABLE, "AWS does not accept the user's temporary keys now", details)
+        hint = "; the region may not be enabled for the account" if code in _ALSO_OF_REGIONS_NOT_ENABLED else ""
+        return _error(Reason.AWS_UNAVAILABLE, f"AWS does not accept the user's temporary keys now{hint}", details)
     if code in _REASON_OF_CODE:
         return _error(_REASON_OF_CODE[code], message, details)
     if status >= 500:

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from cloudwatch_service.aws.session import UserSession
 from cloudwatch_service.domain.insights import InsightsQuery, QueryResult, parse_progress, parse_result
-from servicekit.errors import ServiceError
+from servicekit.errors import Reason, ServiceError
 
 _log = logging.getLogger(__name__)
 _FIRST_DELAY_S: Final = 0.2
@@ -54,7 +54,13 @@ async def run_query(
         delay_s = _FIRST_DELAY_S
         while True:
             await pace.sleep(max(0.0, min(delay_s, ends - pace.clock())))
-            answer = await session.call("logs", "get_query_results", queryId=query_id)
+            try:
+                answer = await session.call("logs", "get_query_results", queryId=query_id)
+            except ServiceError as error:
+                if error.reason is not Reason.AWS_THROTTLED or pace.clock() >= ends:
+                    raise
+                delay_s = _LAST_DELAY_S  # the query runs on; only asking for it was too much
+                continue
             progress = parse_progress(query_id, answer)
             running = not progress.ended
             timed_out = running and pace.clock() >= ends

@@ -25,6 +25,10 @@ _log = logging.getLogger(__name__)
 T = TypeVar("T")
 _Key = tuple[str, str]
 _LAST_MINUTE_S: Final = 60.0
+_ASK_AGAIN_S: Final = 5.0  # during an outage of auth_service; who has confirmed keys does not wait for it each time
+_OUTAGES: Final = frozenset(
+    {Reason.UNAVAILABLE, Reason.AWS_UNAVAILABLE, Reason.DEADLINE_EXCEEDED, Reason.TOO_MANY_CALLS}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +54,9 @@ class _Entry:
         "_limits",
         "_refused_access_key_id",
         "_source",
+        "_trusted_until_s",
         "bulkhead",
+        "detached_bulkhead",
         "in_use",
         "used_at_s",
     )
@@ -61,50 +67,71 @@ class _Entry:
         self._limits = limits
         self._clock = clock
         self._held: IssuedCredentials | None = None
-        self._confirmed_at_s = float("-inf")
+        self._confirmed_at_s = self._trusted_until_s = float("-inf")
         self._refused_access_key_id = ""
         self._asking: asyncio.Task[IssuedCredentials] | None = None
         self.bulkhead = asyncio.Semaphore(limits.max_concurrent_calls_per_user)
+        self.detached_bulkhead = asyncio.Semaphore(limits.max_concurrent_calls_per_user)
         self.in_use = 0
         self.used_at_s = clock()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is lost when the entry is dropped."""
+        return self._held is None and self._asking is None
 
     async def current(self) -> IssuedCredentials:
         """Keys that are good now: those held, or fresh ones when they are near their end or unconfirmed for long."""
         now_s = self._clock()
         held = self._held
-        if held is not None and now_s - self._confirmed_at_s < self._limits.confirm_after_s and _lasts(held, now_s):
+        if held is not None and now_s < self._trusted_until_s and _lasts(held, now_s):
             return held
         try:
             return await self._ask()
         except ServiceError as error:
-            is_definite = error.reason not in (Reason.UNAVAILABLE, Reason.AWS_UNAVAILABLE, Reason.DEADLINE_EXCEEDED)
-            confirmed_for_s = now_s - self._confirmed_at_s
-            if held is None or is_definite or confirmed_for_s > self._limits.use_unconfirmed_for_s:
+            if error.reason is Reason.ASSERTION_INVALID:  # about the call, not about the user
+                raise
+            usable_until_s = self._confirmed_at_s + self._limits.use_unconfirmed_for_s
+            if held is None or error.reason not in _OUTAGES or now_s > usable_until_s:
                 self._held = None
                 raise
             if not _lasts(held, now_s):
                 raise
+            self._trusted_until_s = min(now_s + _ASK_AGAIN_S, usable_until_s)
             _log.warning("using keys that auth_service cannot confirm now: %s", error)
             return held
 
     def discard(self, refused: IssuedCredentials) -> None:
         """Forget keys that AWS does not accept, unless they were replaced meanwhile."""
-        if self._held is refused:
-            self._held = None
+        if self._refused_access_key_id != refused.access_key_id:
             self._refused_access_key_id = refused.access_key_id
+            self._asking = None  # what is under way may bring the same keys
+        if self._held is not None and self._held.access_key_id == refused.access_key_id:
+            self._held = None
 
     async def _ask(self) -> IssuedCredentials:
-        """Ask once for all who wait. One who gives up does not end it for the others."""
-        if self._asking is None or self._asking.done():
-            self._asking = asyncio.create_task(self._source.issue(self._alias, self._refused_access_key_id))
-            self._asking.add_done_callback(self._asked)
-        return await asyncio.shield(self._asking)
+        """Ask once for all who wait.
+
+        One who gives up does not end it for the others, nor one whose assertion has ended: they ask with their own.
+        """
+        while self._asking is not None and not self._asking.done():
+            try:
+                return await asyncio.shield(self._asking)
+            except ServiceError as error:
+                if error.reason is not Reason.ASSERTION_INVALID:
+                    raise
+        asking = self._asking = asyncio.create_task(self._source.issue(self._alias, self._refused_access_key_id))
+        asking.add_done_callback(self._asked)
+        return await asyncio.shield(asking)
 
     def _asked(self, task: "asyncio.Task[IssuedCredentials]") -> None:
-        self._asking = None
-        if task.cancelled() or task.exception() is not None:
+        has_failed = task.cancelled() or task.exception() is not None
+        if self._asking is not task:
             return
-        self._held, self._confirmed_at_s = task.result(), self._clock()
+        self._asking = None
+        if not has_failed:
+            self._held, self._confirmed_at_s = task.result(), self._clock()
+            self._trusted_until_s = self._confirmed_at_s + self._limits.confirm_after_s
 
 
 class ClientPool:
@@ -126,6 +153,9 @@ class ClientPool:
         self._clock = clock
         self._entries: OrderedDict[_Key, _Entry] = OrderedDict()
         self._detached: set[asyncio.Task[Any]] = set()
+        self._sessions = 0
+        self._all_left = asyncio.Event()
+        self._all_left.set()
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -133,14 +163,14 @@ class ClientPool:
     @asynccontextmanager
     async def open(self, account_alias: str, region: str) -> AsyncIterator[PooledSession]:
         """See SessionSource."""
-        entry = self._checkout((current_principal().user_id, account_alias))
+        key = current_principal().user_id, account_alias
+        entry = self._checkout(key)
         try:
-            account = (await entry.current()).account
-            chosen = await self._choose_region(account, region)
-            yield PooledSession(self._clients, entry, account, chosen, self._detach)
+            credentials = await entry.current()
+            chosen = await self._choose_region(credentials.account, region)
+            yield PooledSession(self._clients, entry, credentials, chosen, self._detach)
         finally:
-            entry.in_use -= 1
-            entry.used_at_s = self._clock()
+            self._give_back(key, entry)
 
     async def list_accounts(self) -> list[Account]:
         """See SessionSource."""
@@ -161,8 +191,10 @@ class ClientPool:
             self.drop_idle()
 
     async def close(self) -> None:
-        """Let detached calls end (they are bounded), then forget every user."""
-        await asyncio.gather(*self._detached, return_exceptions=True)
+        """Let open sessions and detached calls end (some are about to stop a query), then forget every user."""
+        await self._all_left.wait()
+        while self._detached:
+            await asyncio.gather(*self._detached, return_exceptions=True)
         self._entries.clear()
 
     def _checkout(self, key: _Key) -> _Entry:
@@ -173,7 +205,19 @@ class ClientPool:
         else:
             self._entries.move_to_end(key)
         entry.in_use += 1
+        self._sessions += 1
+        self._all_left.clear()
         return entry
+
+    def _give_back(self, key: _Key, entry: _Entry) -> None:
+        """The opposite of `_checkout`. An alias that brought no keys leaves at once: callers can invent any number."""
+        entry.in_use -= 1
+        entry.used_at_s = self._clock()
+        if entry.in_use == 0 and entry.is_empty:
+            self._entries.pop(key, None)
+        self._sessions -= 1
+        if self._sessions == 0:
+            self._all_left.set()
 
     def _make_room(self) -> None:
         """Drop the least recently used entry that nobody is using. Raises TOO_MANY_CALLS when all are in use."""

@@ -36,13 +36,16 @@ class UserSession(Protocol):
     async def call(self, service: AwsService, operation: str, **parameters: Any) -> dict[str, Any]:
         """Call one operation, such as ("logs", "start_query"), and return AWS's answer.
 
-        Times out by the RPC's deadline; retries throttling and server faults as botocore's standard mode does.
+        Times out by the RPC's deadline; tries three times where AWS is throttling, failing or out of reach.
         Raises ServiceError with an AWS_* reason, `aws_request_id`, `aws_error_code` and `operation` in its details.
         """
         ...
 
     async def call_detached(self, service: AwsService, operation: str, **parameters: Any) -> dict[str, Any]:
-        """As `call`, but outside the RPC's deadline and cancellation: for what must not be left half done."""
+        """As `call`, but outside the RPC's deadline and cancellation: for what must not be left half done.
+
+        Where the keys cannot be confirmed, or now open another account, it acts with those that the session had.
+        """
         ...
 
 

@@ -8,6 +8,7 @@ See docs/adr/0007-credentialless-clients.md; tests/contract/test_botocore_signin
 
 import asyncio
 import datetime as dt
+import random
 import re
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
@@ -19,12 +20,26 @@ import aioboto3
 import aiobotocore.session
 from aiobotocore.config import AioConfig
 from aiobotocore.credentials import AioCredentialResolver, AioCredentials
-from botocore.exceptions import NoCredentialsError
+from botocore.exceptions import ClientError, NoCredentialsError
 
+from cloudwatch_service.aws.answers import AnswerParsers
 from cloudwatch_service.aws.session import AwsService
 
 _SIGNED_BY: Final = re.compile(r"Credential=([^/]+)/")
-_keys: ContextVar[AioCredentials | None] = ContextVar("cwmcp-aws-keys", default=None)
+_MAX_ATTEMPTS: Final = 3
+_UNAVAILABLE: Final = 503
+
+
+class _Binding:
+    """The keys of one call while it lasts, then none: connections and tasks keep the context in which they began."""
+
+    __slots__ = ("keys",)
+
+    def __init__(self, keys: AioCredentials) -> None:
+        self.keys: AioCredentials | None = keys
+
+
+_binding: ContextVar[_Binding | None] = ContextVar("cwmcp-aws-keys", default=None)
 
 
 class ForeignSignatureError(Exception):
@@ -33,12 +48,14 @@ class ForeignSignatureError(Exception):
 
 @contextmanager
 def signing_as(keys: AioCredentials) -> Iterator[None]:
-    """Sign the AWS calls made inside with these keys."""
-    token = _keys.set(keys)
+    """Sign the AWS calls made inside with these keys; what was started inside can sign nothing any more afterwards."""
+    binding = _Binding(keys)
+    token = _binding.set(binding)
     try:
         yield
     finally:
-        _keys.reset(token)
+        binding.keys = None
+        _binding.reset(token)
 
 
 class SharedClients:
@@ -48,14 +65,14 @@ class SharedClients:
         session = aiobotocore.session.AioSession()
         # No environment, no files, no instance metadata: there is nothing that could provide credentials.
         session.register_component("credential_provider", AioCredentialResolver(providers=[]))
-        parsers = session.get_component("response_parser_factory")
-        parsers.set_parser_defaults(timestamp_parser=parse_timestamp)
+        session.register_component("response_parser_factory", AnswerParsers(parse_timestamp))
         self._session = aioboto3.Session(botocore_session=session)
         self._botocore_session = session
         self._config = AioConfig(
             connect_timeout=connect_timeout_s,
             read_timeout=read_timeout_s,
-            retries={"mode": "standard", "total_max_attempts": 3},
+            # Not "standard": its retries come from a quota of the client, which one throttled user would use up.
+            retries={"mode": "legacy", "total_max_attempts": _MAX_ATTEMPTS},
             max_pool_connections=max_connections,
             parameter_validation=True,
             user_agent_extra=f"cloudwatch-mcp/{version('cloudwatch-mcp')}",
@@ -97,13 +114,19 @@ class SharedClients:
         event_name = client.meta.service_model.service_id.hyphenize()
         client.meta.events.register(f"before-sign.{event_name}", _bind)
         client.meta.events.register_last(f"before-send.{event_name}", _compare)
+        client.meta.events.register_first(f"needs-retry.{event_name}.StartQuery", _start_once)
         self._clients[service, region] = client
         return client
 
 
+def _current_keys() -> AioCredentials | None:
+    binding = _binding.get()
+    return binding.keys if binding else None
+
+
 def _bind(request: Any, **_: Any) -> None:
     """Give the signer the keys of the call's user. Raises NoCredentialsError outside `signing_as`."""
-    keys = _keys.get()
+    keys = _current_keys()
     if keys is None:
         raise NoCredentialsError
     request.context.setdefault("signing", {})["request_credentials"] = keys
@@ -111,11 +134,28 @@ def _bind(request: Any, **_: Any) -> None:
 
 def _compare(request: Any, **_: Any) -> None:
     """Refuse to send what is signed by anything but the keys of the user. Raises ForeignSignatureError."""
-    keys = _keys.get()
+    keys = _current_keys()
     header = request.headers.get("Authorization", b"")
     signed_by = _SIGNED_BY.search(header.decode() if isinstance(header, bytes) else header)
     if keys is None or signed_by is None or signed_by[1] != keys.access_key:
         raise ForeignSignatureError("a request was signed by other keys than its user's")
+
+
+def _start_once(
+    operation: Any, response: Any, caught_exception: Exception | None, attempts: int, **_: Any
+) -> float | None:
+    """Do not send StartQuery again when it is open whether AWS took it: of two queries one would run unknown.
+
+    Raises what happened. What AWS certainly did not take is left to botocore, which would not wait for a free place
+    among the account's queries: the seconds until then are returned.
+    """
+    if caught_exception is not None:
+        raise caught_exception
+    http_response, parsed = response
+    if http_response.status_code >= 500 and http_response.status_code != _UNAVAILABLE:
+        raise ClientError(parsed, operation.name)
+    no_place = parsed.get("Error", {}).get("Code") == "LimitExceededException"
+    return random.uniform(0, attempts) if no_place and attempts < _MAX_ATTEMPTS else None  # noqa: S311 - no secret
 
 
 def parse_timestamp(value: Any) -> dt.datetime:

@@ -4,6 +4,7 @@ Missing fields are tolerated: one odd group must not hide the others.
 """
 
 import re
+from bisect import bisect_left
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,8 +18,8 @@ MAX_ACCOUNT_IDENTIFIERS: Final = 20
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _ACCOUNT_ID: Final = re.compile(r"\d{12}")
 _SOURCE_PREFIXES: Final = re.compile(
-    r"\bSOURCE\s+logGroups\s*\([^)]*?namePrefix\s*:\s*\[(?P<list>[^\]]*)\]", re.IGNORECASE
-)
+    r"\bSOURCE\s+logGroups\s*\([^()]*?namePrefix\s*:\s*\[(?P<list>[^\[\]]*)\]", re.IGNORECASE
+)  # what may stand between two brackets excludes both, so that no text takes longer than its length
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ def parse_saved_queries(answer: Mapping[str, Any]) -> list[SavedQuery]:
 
 def associated(queries: Iterable[SavedQuery], groups: Sequence[LogGroup]) -> list[SavedQuery]:
     """Those of `queries` that name one of `groups`, by its name, its ARN or a prefix of its name."""
-    names = [group.name for group in groups]
+    names = sorted(group.name for group in groups)
     identifiers = frozenset(names) | {group.arn for group in groups}
     return [query for query in queries if _belongs(query, names, identifiers)]
 
@@ -94,10 +95,12 @@ def without_wildcard(arn: str) -> str:
     return arn.removesuffix(":*")
 
 
-def _belongs(query: SavedQuery, names: Iterable[str], identifiers: Collection[str]) -> bool:
+def _belongs(query: SavedQuery, names: Sequence[str], identifiers: Collection[str]) -> bool:
+    """Whether the query is for one of `names`, sorted: if any begins with a prefix, the first not before it does."""
     if any(without_wildcard(name) in identifiers for name in query.log_group_names):
         return True
-    return bool(query.log_group_prefixes) and any(name.startswith(query.log_group_prefixes) for name in names)
+    firsts = ((prefix, bisect_left(names, prefix)) for prefix in query.log_group_prefixes)
+    return any(n < len(names) and names[n].startswith(prefix) for prefix, n in firsts)
 
 
 def _parse_log_group(raw: Mapping[str, Any]) -> LogGroup:

@@ -23,10 +23,15 @@ def count_or_default(value: int, default: int, field: str) -> int:
 
 
 def time_or_none(request: Message, field: str) -> datetime | None:
-    """The Timestamp in `field` as aware UTC, or None when it is unset. Raises ServiceError when it is out of range."""
+    """The Timestamp in `field` as aware UTC, or None when it is unset.
+
+    Raises ServiceError when it is out of range; nothing at AWS is from before 1970.
+    """
     if not request.HasField(field):
         return None
     value: Timestamp = getattr(request, field)
+    if value.seconds < 0:
+        raise invalid(field, f"{field} is before 1970")
     try:
         return value.ToDatetime(tzinfo=UTC)
     except (ValueError, OverflowError) as error:

@@ -6,6 +6,7 @@ from cwmcp.cloudwatch.v1 import alarms_service_pb2 as pb
 from pydantic import Field
 
 from mcp_frontend.tools.arguments import AccountArguments, PositiveCount
+from mcp_frontend.tools.bounds import take_fitting
 from mcp_frontend.tools.fields import time_or_none, value_or_none
 from mcp_frontend.tools.schemas import (
     BOOLEAN,
@@ -39,18 +40,22 @@ async def _get_active_alarms(arguments: ActiveAlarmsArguments, call: ToolCall) -
     max_items = min(arguments.max_items, _MAX_ITEMS)
     request = pb.ListActiveAlarmsRequest(**arguments.place, max_items=max_items)
     answer = await call.backends.alarms.ListActiveAlarms(request, **call.rpc_options())
-    shown = len(answer.metric_alarms) + len(answer.composite_alarms)
+    metric_alarms = [_metric_alarm(alarm) for alarm in answer.metric_alarms]
+    composite_alarms = [_composite_alarm(alarm) for alarm in answer.composite_alarms]
+    shown = take_fitting(metric_alarms + composite_alarms)
+    is_cut = len(shown) < len(metric_alarms) + len(composite_alarms)
+    has_more = answer.has_more or is_cut
     return {
-        "metric_alarms": [_metric_alarm(alarm) for alarm in answer.metric_alarms],
-        "composite_alarms": [_composite_alarm(alarm) for alarm in answer.composite_alarms],
-        "has_more_results": answer.has_more,
-        "message": _active_message(shown, has_more=answer.has_more),
+        "metric_alarms": shown[: len(metric_alarms)],
+        "composite_alarms": shown[len(metric_alarms) :],
+        "has_more_results": has_more,
+        "message": _active_message(len(shown), has_more=has_more, is_full=is_cut or len(shown) == _MAX_ITEMS),
     }
 
 
-def _active_message(shown: int, *, has_more: bool) -> str | None:
+def _active_message(shown: int, *, has_more: bool, is_full: bool) -> str | None:
     if has_more:
-        how = "Raise max_items to see them." if shown < _MAX_ITEMS else "One call cannot show them all."
+        how = "One call cannot show them all." if is_full else "Raise max_items to see them."
         return f"{shown} alarms are shown and more are active. {how}"
     return None if shown else "No alarm is in the state ALARM in this account and region."
 
@@ -119,12 +124,14 @@ async def _get_alarm_history(arguments: AlarmHistoryArguments, call: ToolCall) -
         max_items=min(arguments.max_items, _MAX_ITEMS),
     )
     answer = await call.backends.alarms.GetAlarmHistory(request, **call.rpc_options())
+    items = take_fitting(_history_item(item) for item in answer.items)
+    has_more = answer.has_more or len(items) < len(answer.items)
     return {
         "alarm_details": _details(answer.alarm) if answer.HasField("alarm") else _unknown(arguments.alarm_name),
-        "history_items": [_history_item(item) for item in answer.items],
+        "history_items": items,
         "time_range_suggestions": [_suggestion(suggestion) for suggestion in answer.time_range_suggestions],
-        "has_more_results": answer.has_more,
-        "message": _history_message(answer),
+        "has_more_results": has_more,
+        "message": _history_message(items, has_more=has_more),
     }
 
 
@@ -182,13 +189,12 @@ def _suggestion(suggestion: pb.TimeRangeSuggestion) -> JsonObject:
     }
 
 
-def _history_message(answer: pb.GetAlarmHistoryResponse) -> str | None:
-    if not answer.items:
+def _history_message(items: list[JsonObject], *, has_more: bool) -> str | None:
+    if not items:
         return "Nothing of this type happened to the alarm in this time."
-    if not answer.has_more:
+    if not has_more:
         return None
-    oldest = time_or_none(answer.items[-1], "time")
-    return f"The newest {len(answer.items)} events are shown. For older ones set end_time to {oldest}."
+    return f"The newest {len(items)} events are shown. For older ones set end_time to {items[-1]['timestamp']}."
 
 
 _ALARM_DETAILS: Final = record(

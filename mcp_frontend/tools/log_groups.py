@@ -5,6 +5,7 @@ from typing import Final
 
 from cwmcp.cloudwatch.v1 import logs_service_pb2 as pb
 
+from mcp_frontend.tools.bounds import take_fitting
 from mcp_frontend.tools.fields import time_or_none, value_or_none
 from mcp_frontend.tools.schemas import INTEGER, TEXT, JsonObject, listing, nullable, record
 from mcp_frontend.tools.tool import ToolCall
@@ -13,6 +14,7 @@ DEFAULT_ITEMS: Final = 100
 MAX_ITEMS: Final = 300
 """More groups than this, at some 350 characters each, crowd a model's context; a token leads to the rest."""
 _MAX_PAGES: Final = 10
+_MAX_SAVED_QUERY_CHARACTERS: Final = 30_000
 
 OUTPUT: Final = record(
     "log_group_metadata",
@@ -74,16 +76,22 @@ async def collect(request: pb.ListLogGroupsRequest, max_items: int | None, call:
 
 def render(found: FoundLogGroups) -> JsonObject:
     """The tool's result."""
+    saved_queries = take_fitting(map(_saved_query, found.saved_queries.values()), _MAX_SAVED_QUERY_CHARACTERS)
     return {
         "log_group_metadata": [_log_group(group) for group in found.groups],
-        "saved_queries": [_saved_query(query) for query in found.saved_queries.values()],
+        "saved_queries": saved_queries,
         "next_page_token": found.next_page_token or None,
-        "message": _message(found),
+        "message": _message(found, len(saved_queries)),
     }
 
 
-def _message(found: FoundLogGroups) -> str | None:
+def _message(found: FoundLogGroups, saved_queries_shown: int) -> str | None:
     remarks = list(found.warnings)
+    if saved_queries_shown < len(found.saved_queries):
+        remarks.append(
+            f"{saved_queries_shown} of {len(found.saved_queries)} saved queries are shown. "
+            "Narrow by log_group_name_prefix for fewer log groups with theirs."
+        )
     if found.next_page_token:
         remarks.insert(
             0,

@@ -23,6 +23,8 @@ _tracer: Final = trace.get_tracer("servicekit.grpc")
 _SERVER_ERRORS: Final = frozenset(
     {"UNKNOWN", "DEADLINE_EXCEEDED", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS"}
 )
+# A caller's clock began before ours: it gives up, and cancels the call, a little before the deadline that we know of.
+_TRANSIT_S: Final = 0.1
 _UNTRACED_SERVICES: Final = ("grpc.health.", "grpc.reflection.")
 _NAME_OF_CODE: Final = {code.value[0]: code.name for code in grpc.StatusCode}
 
@@ -48,7 +50,7 @@ class ServerTracing:
             status = _status_of(call)
         except (asyncio.CancelledError, GeneratorExit):
             left = call.context.time_remaining()
-            status = "DEADLINE_EXCEEDED" if left is not None and left <= 0 else "CANCELLED"
+            status = "DEADLINE_EXCEEDED" if left is not None and left <= _TRANSIT_S else "CANCELLED"
             raise
         except BaseException:
             status = _status_of(call)

@@ -111,6 +111,24 @@ async def test_nothing_of_a_user_stays_in_the_shared_client(aws: FakeAws, client
         await client.describe_alarms()
 
 
+async def test_what_outlives_a_call_can_sign_nothing(aws: FakeAws, clients: SharedClients) -> None:
+    """A task, a timer or a connection keeps the context in which it was made, for as long as it lives."""
+    client = await clients.get("cloudwatch", "us-east-1")
+    ended = asyncio.Event()
+
+    async def call_late() -> None:
+        await ended.wait()
+        await client.describe_alarms()
+
+    with signing_as(_keys(aws, FIRST)):
+        late = asyncio.create_task(call_late())
+        await asyncio.sleep(0)
+    ended.set()
+    with signing_as(_keys(aws, SECOND)), pytest.raises(NoCredentialsError):
+        await late
+    assert list(aws.requests) == []
+
+
 async def test_one_client_serves_all_who_ask_at_once(aws: FakeAws, clients: SharedClients) -> None:
     found = await asyncio.gather(*(clients.get("logs", "eu-west-1") for _ in range(20)))
     assert len({id(client) for client in found}) == 1

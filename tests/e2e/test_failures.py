@@ -47,11 +47,11 @@ async def test_without_auth_service_it_is_503_and_back_again_it_works(deployment
         assert response.status_code == 503
         assert int(response.headers["retry-after"]) >= 1
         async with deployment.start("auth_service"):
-            await _until_ready(alice, deployment)
+            await _until_answered(alice)
             assert (await alice.post(ALARMS)).json()["result"]["isError"] is False
         assert (await alice.post(LIST)).status_code == 503
         async with deployment.start("auth_service"):
-            await _until_ready(alice, deployment)
+            await _until_answered(alice)
             assert (await alice.post(ALARMS)).json()["result"]["isError"] is False
 
 
@@ -71,7 +71,7 @@ async def test_cloudwatch_service_killed_in_mid_call_is_a_clear_error(
             assert result["isError"]
             assert "again" in result["content"][0]["text"]
         async with deployment.start("cloudwatch_service"):
-            await _until_ready(alice, deployment)
+            await _until_answered(alice)
             result = await alice.call("get_active_alarms")
             assert ALICE_ACCOUNT in result["content"][0]["text"]
 
@@ -81,7 +81,7 @@ async def test_a_rotated_assertion_key_is_learnt(deployment: Deployment, alice: 
     async with deployment.running(["cloudwatch_service", "mcp_frontend"]):
         for _ in range(2):
             async with deployment.start("auth_service"):
-                await _until_ready(alice, deployment)
+                await _until_answered(alice)
                 result = await alice.call("get_active_alarms")
                 assert ALICE_ACCOUNT in result["content"][0]["text"]
 
@@ -92,15 +92,16 @@ async def test_services_start_in_any_order(deployment: Deployment, alice: Person
         deployment.start(SERVICES[1]),
         deployment.start(SERVICES[0]),
     ):
-        await _until_ready(alice, deployment)
+        await _until_answered(alice)
         result = await alice.call("get_active_alarms")
         assert ALICE_ACCOUNT in result["content"][0]["text"]
 
 
-async def _until_ready(person: Person, deployment: Deployment) -> None:
-    """Until the frontend has found its backends, which it looks for every two seconds at most."""
+async def _until_answered(person: Person) -> None:
+    """Until all three have found each other, which they try every two seconds at most."""
 
-    async def is_ready() -> bool:
-        return (await person.http.get(f"http://127.0.0.1:{deployment.mcp_port}/ready")).status_code == 200
+    async def is_answered() -> bool:
+        response = await person.post(ALARMS)
+        return response.status_code == 200 and not response.json()["result"]["isError"]
 
-    await until(is_ready)
+    await until(is_answered)

@@ -77,13 +77,6 @@ async def test_two_people_at_once_over_their_own_connections(
             assert foreign not in result.content[0].text
 
 
-async def test_a_refreshed_token_serves_on_the_same_connection(deployment: Deployment, alice: Person) -> None:
-    async with deployment.running():
-        for token in (alice.token, alice.token):
-            alice.token = token
-            assert (await alice.post({"jsonrpc": "2.0", "id": 1, "method": "ping"})).status_code == 200
-
-
 async def test_an_agent_asks_over_grpc_with_a_persons_token(deployment: Deployment, alice: Person) -> None:
     agent = deployment.tls("agent")
     async with (

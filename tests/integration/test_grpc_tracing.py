@@ -156,9 +156,11 @@ async def test_a_unary_call_that_the_caller_ends(
         await asyncio.gather(call, return_exceptions=True)
         await ends.left.wait()
         await spans.until(2)
-    expected = "CANCELLED" if timeout_s is None else "DEADLINE_EXCEEDED"
-    assert attribute(spans.only(SpanKind.CLIENT), STATUS) == expected
-    assert attribute(spans.only(SpanKind.SERVER), STATUS) == expected
+    client, server = (attribute(spans.only(kind), STATUS) for kind in (SpanKind.CLIENT, SpanKind.SERVER))
+    assert client == ("CANCELLED" if timeout_s is None else "DEADLINE_EXCEEDED")
+    # How long before the server's own deadline the caller gives up depends on this machine's load; the unit test of
+    # the layer has the rule.
+    assert server == client or (client, server) == ("DEADLINE_EXCEEDED", "CANCELLED")
 
 
 @pytest.mark.parametrize("how", ["cancelled", "channel closed"])

@@ -4,7 +4,13 @@ import base64
 
 import pytest
 
-from mcp_frontend.credentials import MAX_CREDENTIAL_BYTES, Credentials, MalformedCredentialsError, take_credentials
+from mcp_frontend.credentials import (
+    MAX_CREDENTIAL_BYTES,
+    MAX_EMAIL_BYTES,
+    Credentials,
+    MalformedCredentialsError,
+    take_credentials,
+)
 
 
 def _scope(*headers: tuple[bytes, bytes]) -> dict[str, object]:
@@ -62,9 +68,15 @@ def test_the_claimed_email_is_decoded(header: bytes, email: str) -> None:
     assert take_credentials(_scope((b"x-user-email", header))).claimed_email == email
 
 
-def test_a_claimed_email_that_cannot_be_decoded_is_refused() -> None:
+@pytest.mark.parametrize("header", [b"b64:%%%", b"b64:\xff\xfe", b"b64:/w==", b"a" * (MAX_EMAIL_BYTES + 1)])
+def test_a_claimed_email_that_cannot_be_one_is_refused(header: bytes) -> None:
     with pytest.raises(MalformedCredentialsError, match="X-User-Email"):
-        take_credentials(_scope((b"x-user-email", b"b64:%%%")))
+        take_credentials(_scope((b"x-user-email", header)))
+
+
+def test_two_claimed_emails_are_refused() -> None:
+    with pytest.raises(MalformedCredentialsError, match="more than one X-User-Email"):
+        take_credentials(_scope((b"x-user-email", b"alice@example.com"), (b"x-user-email", b"bob@example.com")))
 
 
 def test_a_representation_shows_no_token() -> None:

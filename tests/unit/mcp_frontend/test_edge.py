@@ -14,6 +14,7 @@ from mcp_frontend.credentials import Credentials
 from mcp_frontend.edge import CALL_KEY, WANTS_STREAM_KEY, Edge, Envelope, read_envelope
 from mcp_frontend.origins import AllowedOrigins
 from mcp_frontend.running_calls import RunningCall, RunningCalls
+from servicekit.deadlines import remaining_s
 from servicekit.errors import Reason, ServiceError
 from servicekit.identity import Principal, current_principal
 
@@ -50,6 +51,7 @@ class _Setup:
             calls=self.calls,
             requires_token=requires_token,
             max_body_bytes=2_048,
+            call_timeout_s=55.0,
         )
 
     async def _app(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -62,6 +64,7 @@ class _Setup:
                 "user": call.principal.user_id,
                 "context_user": current_principal().user_id,
                 "stream": scope[WANTS_STREAM_KEY],
+                "remaining_s": remaining_s(1_000),
             }
         )
         await JSONResponse({"ok": True})(scope, receive, send)
@@ -83,6 +86,7 @@ async def test_an_admitted_request_carries_its_user_and_no_credentials() -> None
     assert b"authorization" not in seen["headers"]
     assert json.loads(seen["body"])["method"] == "ping"
     assert not seen["stream"]
+    assert 50 < seen["remaining_s"] < 55  # whoever works on it knows how long its client still waits
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "DELETE", "OPTIONS", "PUT"])
@@ -209,10 +213,9 @@ async def test_a_disconnected_client_cancels_its_call() -> None:
 @pytest.mark.parametrize(
     ("body", "expected"),
     [
-        (b"", Envelope("", None, None, False)),
-        (b"[]", Envelope("", None, None, False)),
-        (b"[" * 100_000, Envelope("", None, None, False)),
-        (b'{"id": true, "method": 5, "params": []}', Envelope("", None, None, False)),
+        (b"{}", Envelope("", None, None, False)),
+        (b'{"id": 1, "method": 5, "params": []}', Envelope("", 1, None, False)),
+        (b'{"id": null, "error": {}}', Envelope("", None, None, False)),
         (b'{"id": "a", "method": "ping"}', Envelope("ping", "a", None, False)),
         (b'{"id": 1, "method": "notifications/cancelled", "params": {"requestId": 2}}',
          Envelope("notifications/cancelled", 1, None, False)),
@@ -224,3 +227,67 @@ async def test_a_disconnected_client_cancels_its_call() -> None:
 )  # fmt: skip
 def test_an_envelope_is_read_without_trusting_it(body: bytes, expected: Envelope) -> None:
     assert read_envelope(body) == expected
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (b"", -32700),
+        (b"[" * 2_000, -32700),
+        (b'{"method": "\xff"}', -32700),
+        (b'{"method": "\\ud800"}', -32700),
+        (b"[]", -32600),
+        (b'[{"id": 1, "method": "ping"}]', -32600),
+        (b'"ping"', -32600),
+        *((b'{"id": %b, "method": "ping"}' % value, -32600) for value in (b"null", b"true", b"1.5", b"{}", b"[]")),
+    ],
+)
+async def test_what_is_no_message_is_refused_before_the_sdk(body: bytes, code: int) -> None:
+    setup = _Setup()
+    response = await setup.send(headers=GOOD, content=body)
+    assert response.status_code == 400
+    assert response.json()["error"]["code"] == code
+    assert response.json()["error"]["message"]
+    assert setup.seen == []
+
+
+async def test_part_of_a_message_is_not_acted_upon() -> None:
+    setup = _Setup()
+    call = RunningCall(ALICE, b"")
+    messages = [
+        {"type": "http.disconnect"},
+        {
+            "type": "http.request",
+            "body": b'{"method": "notifications/cancelled", "params": {"requestId": 5}}',
+            "more_body": True,
+        },
+    ]
+    statuses: list[int] = []
+
+    async def receive() -> Any:
+        return messages.pop()
+
+    async def send(message: Any) -> None:
+        statuses.append(message.get("status", 0))
+
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/mcp",
+        "headers": [(b"host", b"mcp.example.com"), (b"authorization", b"Bearer good")],
+    }
+    with setup.calls.registered(call, 5):
+        await setup.edge(scope, receive, send)
+    assert statuses[0] == 400
+    assert not call.cancelled
+    assert setup.seen == []
+
+
+async def test_a_callers_tracestate_is_not_read(caplog: pytest.LogCaptureFixture) -> None:
+    headers = {
+        **GOOD,
+        "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+        "tracestate": "NOT A MEMBER",
+    }
+    assert (await _Setup().send(headers=headers, json={"jsonrpc": "2.0", "id": 1, "method": "ping"})).status_code == 200
+    assert caplog.records == []

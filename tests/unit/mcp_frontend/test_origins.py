@@ -30,3 +30,13 @@ def test_foreign_names_do_not(headers: dict[str, str], status: int) -> None:
     response = ALLOWED.refusal(Headers(headers))
     assert response is not None
     assert response.status_code == status
+
+
+@pytest.mark.parametrize(
+    ("second", "status"), [(("host", "mcp.example.com"), 400), (("origin", "https://evil.example.com"), 403)]
+)
+def test_a_second_header_does_not_slip_through_behind_a_good_one(second: tuple[str, str], status: int) -> None:
+    given = [("host", "mcp.example.com"), ("origin", "https://mcp.example.com"), second]
+    response = ALLOWED.refusal(Headers(raw=[(name.encode(), value.encode()) for name, value in given]))
+    assert response is not None
+    assert response.status_code == status

@@ -76,6 +76,13 @@ async def test_an_ended_call_cannot_be_named() -> None:
     assert not calls.cancel(call.principal.user_id, 7)
 
 
+async def test_a_call_without_an_id_cannot_be_named() -> None:
+    calls, call = RunningCalls(), _call("alice")
+    with calls.registered(call, None):
+        assert not calls.cancel(call.principal.user_id, "")
+    assert not call.cancelled
+
+
 async def test_draining_waits_for_calls_to_end() -> None:
     calls, call = RunningCalls(), _call("alice")
     with calls.registered(call, None):

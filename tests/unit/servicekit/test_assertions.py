@@ -222,18 +222,39 @@ async def test_a_new_key_works_at_once_for_all_who_come_with_it(
     assert keys.asked == 2
 
 
+async def test_those_who_wait_for_the_cooldown_share_the_fetch_after_it(keys: Keys, clock: Clock) -> None:
+    """Also one who wakes when another's fetch is under way already."""
+    naps = [Gate(), Gate()]
+    left = iter(naps)
+    verifier = AssertionVerifier(keys, clock=clock, sleep=lambda _: next(left).passage())
+    await verifier.verify(signed(), (ME,))
+    keys.published["k2"] = OTHER_KEY
+    keys.gate = Gate()
+    calls = [asyncio.create_task(verifier.verify(signed(OTHER_KEY, "k2"), (ME,))) for _ in range(2)]
+    for nap in naps:
+        await nap.arrivals()
+    clock.now_s += 0.5
+    naps[0].release()
+    await keys.gate.arrivals()
+    naps[1].release()
+    await asyncio.sleep(0)
+    keys.gate.release()
+    assert await asyncio.gather(*calls) == [ALICE] * 2
+    assert keys.asked == 2
+
+
 async def test_a_withdrawn_key_stops_working_even_for_what_was_remembered(
     verifier: AssertionVerifier, keys: Keys, clock: Clock
 ) -> None:
-    clock.now_s -= 290
-    assertion = signed(at_s=NOW_S - 290, lasts_s=300)
-    late = signed(at_s=NOW_S, lasts_s=300)
-    assert await verifier.verify(assertion, (ME,)) == ALICE
+    await verifier.verify(signed(), (ME,))
+    clock.now_s += 200
+    later = signed(at_s=NOW_S + 200)
+    assert await verifier.verify(later, (ME,)) == ALICE
     keys.published = {"k2": OTHER_KEY}
-    clock.now_s += 301
-    for each in (assertion, late):
-        with pytest.raises(ServiceError):
-            await verifier.verify(each, (ME,))
+    assert await verifier.verify(later, (ME,)) == ALICE  # nobody looked yet
+    clock.now_s += 101  # the keys are too old now, the assertion is not
+    with pytest.raises(ServiceError):
+        await verifier.verify(later, (ME,))
 
 
 async def test_without_keys_the_reason_is_the_sources_own(verifier: AssertionVerifier, keys: Keys) -> None:

@@ -35,8 +35,10 @@ async def test_a_failure_is_logged_when_it_happens_and_raised_at_the_end(caplog:
     async def work() -> None:
         raise RuntimeError("broken")
 
+    logged = ""
     with pytest.raises(RuntimeError, match="broken"):
         async with in_background(work()):
             await asyncio.sleep(0)
             await asyncio.sleep(0)
-            assert "background work has failed" in caplog.text
+            logged = caplog.text
+    assert "background work has failed" in logged

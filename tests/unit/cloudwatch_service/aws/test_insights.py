@@ -154,6 +154,25 @@ async def test_failed_poll_stops_the_query() -> None:
     assert _stops(session) == [(True, "q1")]
 
 
+THROTTLED = ServiceError(Reason.AWS_THROTTLED, "slow down")
+
+
+async def test_throttled_poll_is_repeated_and_does_not_end_the_query() -> None:
+    time = FakeTime()
+    session = FakeSession({"start_query": [STARTED], "get_query_results": [THROTTLED, THROTTLED, COMPLETE]})
+    assert (await _steps(session, time=time))[-1].result.status == "Complete"
+    assert time.slept_s == pytest.approx([0.2, 1.0, 1.0])
+    assert _stops(session) == []
+
+
+async def test_poll_that_stays_throttled_until_the_timeout_stops_the_query() -> None:
+    session = FakeSession({"start_query": [STARTED], "get_query_results": [THROTTLED] * 9, "stop_query": [STOPPED]})
+    with pytest.raises(ServiceError) as caught:
+        await _steps(session, timeout_s=2)
+    assert caught.value is THROTTLED
+    assert _stops(session) == [(True, "q1")]
+
+
 async def test_refused_stop_does_not_hide_the_failure(caplog: pytest.LogCaptureFixture) -> None:
     failure = ServiceError(Reason.AWS_UNAVAILABLE, "down")
     session = FakeSession(

@@ -34,18 +34,19 @@ class _Source:
         self.refused: list[str] = []
         self.gate: asyncio.Event | None = None
         self.was_asked = asyncio.Event()
+        self.reissued: AioCredentials | None = None
 
     async def issue(self, account_alias: str, refused_access_key_id: str = "") -> IssuedCredentials:
         self.refused.append(refused_access_key_id)
         user_id = current_principal().user_id
         self.asked.append((user_id, account_alias))
         self.was_asked.set()
-        number = len(self.asked)
+        number, reissued = len(self.asked), self.reissued
         if self.gate is not None:
             await self.gate.wait()
         if self.error is not None:
             raise self.error
-        keys = AioCredentials(f"AK-{user_id}-{number}", "secret", "token")
+        keys = reissued or AioCredentials(f"AK-{user_id}-{number}", "secret", "token")
         return IssuedCredentials(self.account, keys, self.clock() + self.lifetime_s)
 
     async def list_accounts(self) -> list[Account]:
@@ -150,6 +151,48 @@ async def test_during_an_outage_confirmed_keys_serve_for_five_minutes(reason: Re
         await setup.keys("alice")
 
 
+async def test_during_an_outage_who_has_confirmed_keys_does_not_wait_for_it_each_time() -> None:
+    setup = _Setup()
+    await setup.keys("alice")
+    setup.clock.now_s += 61
+    setup.source.error = ServiceError(Reason.TOO_MANY_CALLS, "busy")
+    asked = []
+    for passed_s in (0, 4, 2):
+        setup.clock.now_s += passed_s
+        assert await setup.keys("alice") == "AK-u-alice-1"
+        asked.append(len(setup.source.asked))
+    assert asked == [2, 2, 3]
+
+
+async def test_an_assertion_that_has_ended_says_nothing_about_the_users_keys() -> None:
+    setup = _Setup()
+    await setup.keys("alice")
+    setup.clock.now_s += 61
+    for error in (ServiceError(Reason.ASSERTION_INVALID, "expired"), ServiceError(Reason.UNAVAILABLE, "down")):
+        setup.source.error = error
+        if error.reason is Reason.ASSERTION_INVALID:
+            with pytest.raises(ServiceError, match="expired"):
+                await setup.keys("alice")
+        else:
+            assert await setup.keys("alice") == "AK-u-alice-1"
+
+
+async def test_one_whose_assertion_has_ended_does_not_fail_others_of_the_same_user() -> None:
+    setup = _Setup()
+    setup.source.gate = asyncio.Event()
+    expired = asyncio.create_task(setup.keys("alice"))
+    await setup.source.was_asked.wait()
+    setup.source.error = ServiceError(Reason.ASSERTION_INVALID, "expired")
+    others = [asyncio.create_task(setup.keys("alice")) for _ in range(3)]
+    await asyncio.sleep(0)
+    setup.source.was_asked.clear()
+    setup.source.gate.set()
+    with pytest.raises(ServiceError, match="expired"):
+        await expired
+    setup.source.error = None
+    assert set(await asyncio.gather(*others)) == {"AK-u-alice-2"}
+
+
 async def test_keys_in_their_last_minute_are_replaced() -> None:
     setup = _Setup(confirm_after_s=10_000.0)
     setup.source.lifetime_s = 600
@@ -168,6 +211,41 @@ async def test_discarded_keys_are_replaced_unless_they_were_already() -> None:
             session._keys.discard(refused)
             assert await session._keys.current() is fresh
     assert setup.source.refused == ["", "AK-u-alice-1"]
+
+
+async def test_keys_refused_after_they_were_confirmed_anew_are_discarded_too() -> None:
+    setup = _Setup()
+    with acting_for(_principal("alice")):
+        async with setup.pool.open("", "") as session:
+            refused = await session._keys.current()
+            setup.source.reissued = refused.keys
+            setup.clock.now_s += 61
+            confirmed = await session._keys.current()
+            assert confirmed is not refused
+            setup.source.reissued = None
+            session._keys.discard(refused)
+            assert (await session._keys.current()).access_key_id == "AK-u-alice-3"
+    assert setup.source.refused[-1] == refused.access_key_id
+
+
+async def test_keys_asked_for_before_the_refusal_are_not_taken() -> None:
+    setup = _Setup()
+    with acting_for(_principal("alice")):
+        async with setup.pool.open("", "") as session:
+            refused = await session._keys.current()
+            setup.clock.now_s += 61
+            setup.source.gate, setup.source.reissued = asyncio.Event(), refused.keys
+            setup.source.was_asked.clear()
+            confirming = asyncio.create_task(session._keys.current())
+            await setup.source.was_asked.wait()
+            setup.source.reissued = None
+            session._keys.discard(refused)
+            fresh = asyncio.create_task(session._keys.current())
+            await asyncio.sleep(0)
+            setup.source.gate.set()
+            assert (await confirming).access_key_id == refused.access_key_id
+            assert (await fresh).access_key_id != refused.access_key_id
+            assert await session._keys.current() is await fresh
 
 
 @pytest.mark.parametrize(
@@ -228,6 +306,17 @@ async def test_a_failed_opening_leaves_the_entry_droppable() -> None:
     assert await setup.keys("bob") == "AK-u-bob-2"
 
 
+async def test_aliases_that_bring_no_keys_take_no_place() -> None:
+    setup = _Setup(max_entries=2)
+    await setup.keys("alice")
+    setup.source.error = ServiceError(Reason.ACCOUNT_NOT_ALLOWED, "no such account")
+    for number in range(10):
+        with pytest.raises(ServiceError, match="no such account"):
+            await setup.keys("mallory", f"invented-{number}")
+    assert len(setup.pool) == 1
+    assert await setup.keys("alice") == "AK-u-alice-1"
+
+
 async def test_idle_entries_are_dropped_and_used_ones_are_not() -> None:
     setup = _Setup(max_idle_s=100.0)
     await setup.keys("alice")
@@ -267,6 +356,32 @@ async def test_closing_waits_for_detached_calls_and_forgets_everybody() -> None:
     assert ended == [True]
     assert len(setup.pool) == 0
     await asyncio.gather(waiting, return_exceptions=True)
+
+
+async def test_closing_waits_for_sessions_and_for_what_they_still_begin() -> None:
+    setup = _Setup()
+    gate, ended = asyncio.Event(), []
+
+    async def stop_a_query() -> None:
+        ended.append(True)
+
+    async def use() -> None:
+        with acting_for(_principal("alice")):
+            async with setup.pool.open("", ""):
+                await gate.wait()
+                await setup.pool._detach(stop_a_query())
+
+    using = asyncio.create_task(use())
+    await setup.source.was_asked.wait()
+    await asyncio.sleep(0)
+    closing = asyncio.create_task(setup.pool.close())
+    await asyncio.wait([closing], timeout=0)
+    assert not closing.done()
+    gate.set()
+    await closing
+    assert ended == [True]
+    assert len(setup.pool) == 0
+    await using
 
 
 def test_a_representation_shows_no_secret() -> None:

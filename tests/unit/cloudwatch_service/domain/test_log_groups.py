@@ -90,6 +90,14 @@ def test_prefixes_in_a_query(text: str, prefixes: tuple[str, ...]) -> None:
     assert _parse_query(name="q", queryString=text).log_group_prefixes == prefixes
 
 
+@pytest.mark.timeout(5)
+@pytest.mark.parametrize("beginning", ["SOURCE logGroups(", "SOURCE logGroups(namePrefix:[", "SOURCE ", "namePrefix:["])
+def test_no_query_text_takes_long_to_look_through(beginning: str) -> None:
+    """Anybody can save one in an account of theirs; a slow pattern would stop the service for everybody."""
+    for _ in range(100):
+        assert _parse_query(name="q", queryString=beginning * (10_000 // len(beginning))).log_group_prefixes == ()
+
+
 def test_saved_query_keeps_the_order_of_its_groups() -> None:
     query = _parse_query(name="q", queryString="limit 1", logGroupNames=["b", "a", "b"])
     assert query.log_group_names == ("b", "a")
@@ -104,6 +112,15 @@ def test_saved_queries_belong_by_name_arn_or_prefix() -> None:
     nothing = SavedQuery("nothing", "", (), ())
     assert associated([by_name, other, by_arn, nothing, by_prefix], [group]) == [by_name, by_arn, by_prefix]
     assert associated([by_name, by_prefix], []) == []
+
+
+@pytest.mark.parametrize(
+    ("prefix", "belongs"), [("b", True), ("bb", True), ("bbc", False), ("", True), ("a", False), ("d", False)]
+)
+def test_a_prefix_is_found_among_names_in_any_order(prefix: str, belongs: bool) -> None:
+    groups = [_parse_group(logGroupName=name) for name in ("c", "bb/2", "bb/1", "B")]
+    query = SavedQuery("q", "", (), (prefix,))
+    assert associated([query], groups) == ([query] if belongs else [])
 
 
 @pytest.mark.parametrize(

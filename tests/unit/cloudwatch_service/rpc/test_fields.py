@@ -33,8 +33,9 @@ def test_time_is_aware_utc_and_unset_is_none() -> None:
     assert time_or_none(request, "end_time") is None
 
 
-def test_time_out_of_range_is_refused() -> None:
-    request = GetAlarmHistoryRequest(start_time=Timestamp(seconds=1 << 60))
+@pytest.mark.parametrize("seconds", [1 << 60, -1, -62_135_596_800])
+def test_time_out_of_range_is_refused(seconds: int) -> None:
+    request = GetAlarmHistoryRequest(start_time=Timestamp(seconds=seconds))
     with pytest.raises(ServiceError) as caught:
         time_or_none(request, "start_time")
     assert caught.value.field == "start_time"

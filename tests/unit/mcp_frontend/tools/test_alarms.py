@@ -1,5 +1,6 @@
 """get_active_alarms and get_alarm_history."""
 
+import json
 from typing import Any
 
 import pytest
@@ -127,10 +128,20 @@ async def test_no_alarm_says_so() -> None:
 
 @pytest.mark.parametrize(("shown", "advice"), [(2, "Raise max_items"), (500, "One call cannot show them all")])
 async def test_more_alarms_than_shown(shown: int, advice: str) -> None:
-    answer, _ = await _active(pb.ListActiveAlarmsResponse(metric_alarms=[MATH] * shown, has_more=True))
+    answer, _ = await _active(pb.ListActiveAlarmsResponse(composite_alarms=[pb.Alarm(name="a")] * shown, has_more=True))
     assert answer["has_more_results"] is True
     assert answer["message"].startswith(f"{shown} alarms are shown")
     assert advice in answer["message"]
+
+
+async def test_long_alarms_are_bounded_rather_than_cut_by_the_client() -> None:
+    long = pb.Alarm(name="long", description="d" * 1_000, state_reason="r" * 1_000)
+    answer, _ = await _active(pb.ListActiveAlarmsResponse(metric_alarms=[long] * 40, composite_alarms=[long] * 40))
+    shown = len(answer["metric_alarms"]) + len(answer["composite_alarms"])
+    assert len(answer["metric_alarms"]) == 40 and 40 < shown < 50
+    assert len(json.dumps(answer)) < 101_000
+    assert answer["has_more_results"] is True
+    assert answer["message"] == f"{shown} alarms are shown and more are active. One call cannot show them all."
 
 
 async def test_account_and_region_are_passed_on() -> None:
@@ -231,6 +242,18 @@ async def test_more_history_says_how_to_get_it() -> None:
     answer, _ = await _history(pb.GetAlarmHistoryResponse(alarm=CPU, items=items, has_more=True))
     assert answer["message"].startswith("The newest 2 events are shown.")
     assert "end_time to 2025-03-01T11:59:00Z" in answer["message"]
+
+
+async def test_long_history_goes_on_where_it_was_bounded() -> None:
+    items = [
+        pb.AlarmHistoryItem(time=Timestamp(seconds=NOON.seconds - age_s), state_reason="r" * 1_000)
+        for age_s in range(200)
+    ]
+    answer, _ = await _history(pb.GetAlarmHistoryResponse(alarm=CPU, items=items))
+    shown = answer["history_items"]
+    assert 50 < len(shown) < 100
+    assert answer["has_more_results"] is True
+    assert f"end_time to {shown[-1]['timestamp']}" in answer["message"]
 
 
 async def test_parts_of_a_composite_alarm() -> None:

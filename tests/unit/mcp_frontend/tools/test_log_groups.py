@@ -157,6 +157,13 @@ async def test_what_several_pages_repeat_is_shown_once() -> None:
     assert answer["message"] == warning
 
 
+async def test_long_saved_queries_are_bounded_with_a_remark() -> None:
+    saved = [pb.SavedQuery(name=f"q{number}", query_string="x" * 10_000) for number in range(20)]
+    answer = await FakeBackends(ListLogGroups=[_page(1, saved_queries=saved)]).answer("describe_log_groups")
+    assert [query["name"] for query in answer["saved_queries"]] == ["q0", "q1"]
+    assert answer["message"].startswith("2 of 20 saved queries are shown.")
+
+
 async def test_denial_is_a_failure() -> None:
     fake = FakeBackends(ListLogGroups=[ServiceError(Reason.AWS_ACCESS_DENIED, "not authorized to perform")])
     assert "not authorized to perform" in await fake.failure("describe_log_groups")

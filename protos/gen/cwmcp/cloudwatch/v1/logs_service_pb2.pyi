@@ -254,7 +254,9 @@ class RunQueryRequest(_message.Message):
     limit: _builtins.int
     """The most rows, 1 to 10,000; 0 means AWS's default."""
     timeout_s: _builtins.float
-    """How long to wait for the result before the query is stopped, in seconds, at most 3600; 0 means 30."""
+    """How long to wait for the result before the query is stopped, in seconds, at most 3600; 0 means 30. A call that may
+    take less time, by its deadline or by the server's own bound, shortens the wait.
+    """
     @_builtins.property
     def log_group_names(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Names of log groups, at most 50. Exactly one of the two lists is given."""

@@ -1,0 +1,108 @@
+"""What aws/answers.py relies on in botocore and aiobotocore: parsers come from the session's component, never wait, and
+read XML by one method. An upgrade that changes any of it fails here.
+"""
+
+import asyncio
+import gc
+import json
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+import botocore.session
+import pytest
+from aiobotocore.parsers import AioResponseParserFactory
+from botocore.parsers import ResponseParserError
+
+from cloudwatch_service.aws import answers
+from cloudwatch_service.aws.answers import AnswerParsers
+from cloudwatch_service.aws.shared_clients import SharedClients, parse_timestamp
+
+SMALL, LARGE = 10, 5_000
+MINUTE_S = 60
+
+
+def _shape(service: str, operation: str) -> Any:
+    return botocore.session.get_session().get_service_model(service).operation_model(operation).output_shape
+
+
+def _response(operation: str, body: str) -> dict[str, Any]:
+    return {"headers": {}, "status_code": 200, "body": body.encode(), "context": {"operation_name": operation}}
+
+
+def _metric_data(points: int) -> dict[str, Any]:
+    times = "".join(f"<member>2026-11-23T{n // 60 % 24:02}:{n % 60:02}:00Z</member>" for n in range(points))
+    values = "".join(f"<member>{n}.5</member>" for n in range(points))
+    series = (
+        f"<member><Id>m1</Id><Label>\u00e9</Label><Timestamps>{times}</Timestamps><Values>{values}</Values></member>"
+    )
+    result = f"<GetMetricDataResult><MetricDataResults>{series}</MetricDataResults></GetMetricDataResult>"
+    metadata = "<ResponseMetadata><RequestId>r1</RequestId></ResponseMetadata>"
+    return _response(
+        "GetMetricData", f'<GetMetricDataResponse xmlns="urn:x">{result}{metadata}</GetMetricDataResponse>'
+    )
+
+
+def _query_results(rows: int) -> dict[str, Any]:
+    body = {"status": "Complete", "results": [[{"field": "@message", "value": f"line {n}" * 5}] for n in range(rows)]}
+    return _response("GetQueryResults", json.dumps(body))
+
+
+@pytest.fixture
+def threads(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, bool]]:
+    """The names of the threads that parsed large answers, and whether garbage was collected meanwhile."""
+    found: list[tuple[str, bool]] = []
+    parse = answers._Parser._parse
+
+    def noted(self: Any, response: dict[str, Any], shape: Any) -> Any:
+        found.append((threading.current_thread().name, gc.isenabled()))
+        return parse(self, response, shape)
+
+    monkeypatch.setattr(answers._Parser, "_parse", noted)
+    return found
+
+
+@pytest.mark.parametrize("size", [SMALL, LARGE])
+@pytest.mark.parametrize(
+    ("protocol", "service", "operation", "make"),
+    [("query", "cloudwatch", "GetMetricData", _metric_data), ("json", "logs", "GetQueryResults", _query_results)],
+)
+async def test_answers_mean_what_botocore_says_they_do(
+    threads: list[tuple[str, bool]], protocol: str, service: str, operation: str, make: Any, size: int
+) -> None:
+    shape = _shape(service, operation)
+    plain = AioResponseParserFactory()
+    plain.set_parser_defaults(timestamp_parser=parse_timestamp)
+    expected = await plain.create_parser(protocol).parse(make(size), shape)
+    parsed: Mapping[str, Any] = await AnswerParsers(parse_timestamp).create_parser(protocol).parse(make(size), shape)
+    assert parsed == expected
+    assert [name != threading.main_thread().name for name, _ in threads] == ([True] if size == LARGE else [])
+    assert not any(is_collecting for _, is_collecting in threads)
+    assert gc.isenabled()
+
+
+@pytest.mark.parametrize("size", [SMALL, LARGE])
+async def test_what_is_not_xml_is_botocores_error_and_not_quoted(size: int) -> None:
+    broken = _metric_data(size)
+    broken["body"] = broken["body"][:-10]
+    with pytest.raises(ResponseParserError) as caught:
+        await AnswerParsers(parse_timestamp).create_parser("query").parse(broken, _shape("cloudwatch", "GetMetricData"))
+    assert len(str(caught.value)) < 200
+    assert gc.isenabled()
+
+
+async def test_one_who_gives_up_stops_nobody() -> None:
+    parser, shape = AnswerParsers(parse_timestamp).create_parser("query"), _shape("cloudwatch", "GetMetricData")
+    parsing = [asyncio.create_task(parser.parse(_metric_data(LARGE), shape)) for _ in range(4)]
+    await asyncio.sleep(0)
+    parsing[0].cancel()
+    parsing[2].cancel()
+    found = await asyncio.gather(*parsing, return_exceptions=True)
+    assert [isinstance(one, dict) for one in found] == [False, True, False, True]
+
+
+async def test_clients_parse_with_them() -> None:
+    clients = SharedClients()
+    client = await clients.get("cloudwatch", "us-east-1")
+    assert isinstance(client._endpoint._response_parser_factory, AnswerParsers)
+    await clients.close()

@@ -1,0 +1,128 @@
+"""The servicers: domain values as messages."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from cwmcp.auth.v1 import authentication_service_pb2, credential_service_pb2, signing_key_service_pb2
+
+from auth_service.adapters.signing_keys import SigningKeys
+from auth_service.authentication import Verdict
+from auth_service.domain.credentials import AwsCredentials
+from auth_service.domain.policy import Account, Entitlement
+from auth_service.rpc.authentication import AuthenticationServicer
+from auth_service.rpc.credentials import CredentialServicer
+from auth_service.rpc.signing_keys import SigningKeyServicer
+from servicekit.errors import Reason, ServiceError
+from servicekit.identity import Principal, acting_for
+
+ALICE = Principal("u-1", "https://idp", "alice", "alice@example.com", ("ops",), ("s1", "s2"), "chat", True)
+PROD = Account(
+    account_id="111122223333",
+    role_arn="arn:aws-cn:iam::111122223333:role/reader",
+    description="Production",
+    regions=("cn-north-1",),
+    default_region="cn-north-1",
+    external_id="hidden-from-everybody",
+)
+CONTEXT: Any = SimpleNamespace()
+
+
+class Authenticator:
+    def __init__(self, verdict: Verdict | ServiceError) -> None:
+        self.asked: list[tuple[str, str]] = []
+        self._verdict = verdict
+
+    async def authenticate(self, token: str, claimed_email: str) -> Verdict:
+        self.asked.append((token, claimed_email))
+        if isinstance(self._verdict, ServiceError):
+            raise self._verdict
+        return self._verdict
+
+
+async def test_a_verdict_as_a_message() -> None:
+    authenticator = Authenticator(Verdict(ALICE, 1_900.9, b"a.b.c", 1_800.0, 1_700.0))
+    request = authentication_service_pb2.AuthenticateRequest(access_token="t", claimed_email="e")
+    response = await AuthenticationServicer(authenticator).Authenticate(request, CONTEXT)
+    assert authenticator.asked == [("t", "e")]
+    assert response.assertion == "a.b.c"
+    assert (response.assertion_expire_time.seconds, response.token_expire_time.seconds) == (1_800, 1_900)
+    said = response.principal
+    assert Principal(
+        said.user_id, said.issuer, said.subject, said.email, tuple(said.groups), tuple(said.scopes), said.client_id,
+        said.unauthenticated,
+    ) == ALICE  # fmt: skip
+
+
+async def test_a_refusal_passes_as_it_is() -> None:
+    refusal = ServiceError(Reason.TOKEN_EXPIRED, "expired")
+    servicer = AuthenticationServicer(Authenticator(refusal))
+    with pytest.raises(ServiceError) as caught:
+        await servicer.Authenticate(authentication_service_pb2.AuthenticateRequest(), CONTEXT)
+    assert caught.value is refusal
+
+
+class Issuer:
+    def __init__(self, expires_at_s: float | None = 1_234.9) -> None:
+        self.asked: list[tuple[Principal, str, str]] = []
+        self._expires_at_s = expires_at_s
+
+    async def issue(
+        self, principal: Principal, alias: str, refused_access_key_id: str = ""
+    ) -> tuple[Entitlement, AwsCredentials]:
+        self.asked.append((principal, alias, refused_access_key_id))
+        return Entitlement("prod", PROD, True), AwsCredentials("ASIA1", "s", "t", self._expires_at_s, 0.0)
+
+    def entitlements(self, principal: Principal) -> list[Entitlement]:
+        self.asked.append((principal, "", ""))
+        return [Entitlement("dev", Account(strategy="shared_profile"), False), Entitlement("prod", PROD, True)]
+
+
+def issued(issuer: Issuer) -> CredentialServicer:
+    return CredentialServicer(issuer)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("expires_at_s", "seconds"), [(1_234.9, 1_234), (None, None)])
+async def test_credentials_as_a_message(expires_at_s: float | None, seconds: int | None) -> None:
+    issuer = Issuer(expires_at_s)
+    request = credential_service_pb2.IssueCredentialsRequest(account_alias="prod", refused_access_key_id="ASIA0")
+    with acting_for(ALICE):
+        response = await issued(issuer).IssueCredentials(request, CONTEXT)
+    assert issuer.asked == [(ALICE, "prod", "ASIA0")]
+    assert (response.access_key_id, response.secret_access_key, response.session_token) == ("ASIA1", "s", "t")
+    assert (response.expire_time.seconds if response.HasField("expire_time") else None) == seconds
+    said = response.account
+    assert (said.alias, said.account_id, said.partition, list(said.regions), said.default_region, said.is_default) == (
+        "prod",
+        "111122223333",
+        "aws-cn",
+        ["cn-north-1"],
+        "cn-north-1",
+        True,
+    )
+    assert b"hidden-from-everybody" not in response.SerializeToString()
+
+
+async def test_accounts_as_messages() -> None:
+    issuer = Issuer()
+    with acting_for(ALICE):
+        response = await issued(issuer).ListAccounts(credential_service_pb2.ListAccountsRequest(), CONTEXT)
+    assert [(account.alias, account.is_default) for account in response.accounts] == [("dev", False), ("prod", True)]
+
+
+async def test_nobody_is_the_user_of_a_call_that_nobody_verified() -> None:
+    issuer = Issuer()
+    with pytest.raises(LookupError):
+        await issued(issuer).IssueCredentials(credential_service_pb2.IssueCredentialsRequest(), CONTEXT)
+    with pytest.raises(LookupError):
+        await issued(issuer).ListAccounts(credential_service_pb2.ListAccountsRequest(), CONTEXT)
+    assert issuer.asked == []
+
+
+async def test_published_keys_are_the_public_halves() -> None:
+    keys = SigningKeys(None)
+    request = signing_key_service_pb2.GetSigningKeysRequest()
+    (key,) = (await SigningKeyServicer(keys).GetSigningKeys(request, CONTEXT)).keys
+    assert key.key_id == keys.active.key_id
+    assert key.ed25519_public_key == keys.active.private.public_key().public_bytes_raw()
+    assert keys.active.private.private_bytes_raw() not in key.SerializeToString()

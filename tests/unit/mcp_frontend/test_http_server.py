@@ -1,0 +1,115 @@
+"""The HTTP listener over real sockets: what bounds a connection, and what happens when it cannot start."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from starlette.responses import PlainTextResponse
+
+from mcp_frontend.app import check
+from mcp_frontend.http_protocol import BoundedHttpProtocol
+from mcp_frontend.http_server import HttpListener, serving_http
+from mcp_frontend.settings import FrontendSettings
+from servicekit.lifecycle import ConfigurationError
+from tests.kit.tls import CertificateAuthority
+
+REQUEST = b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\n{}"
+
+
+async def _nothing() -> None:
+    """Nothing is to be done before the stop."""
+
+
+@pytest.fixture
+async def port() -> AsyncIterator[int]:
+    async with serving_http(
+        PlainTextResponse("answer"), HttpListener("127.0.0.1", 0), before_stop=_nothing
+    ) as listening:
+        yield listening
+
+
+async def _until_closed(port: int, *parts: bytes) -> bytes:
+    """What the server says to `parts` before it closes the connection by itself."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        for part in parts:
+            writer.write(part)
+            await writer.drain()
+        async with asyncio.timeout(4):
+            return await reader.read()
+    except ConnectionError:
+        return b""
+    finally:
+        writer.close()
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [(), (b"\r\n",), (b"POST / HTTP/1.1\r\nHost: ",), (REQUEST, b"POST / HTTP/1.1\r\n"), (REQUEST[:-1],)],
+    ids=["nothing", "an empty line", "half a head", "half a second head", "half a body that nobody reads"],
+)
+async def test_what_is_never_complete_is_closed(
+    port: int, parts: tuple[bytes, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(BoundedHttpProtocol, "receive_timeout_s", 0.05)
+    answers = await _until_closed(port, *parts)
+    assert answers.count(b"HTTP/1.1 200") == sum(b"\r\n\r\n" in part for part in parts)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET / HTTP/1.1\r\nHost: h\r\nX-Long: " + b"x" * 100_000 + b"\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: h\r\n" + b"X: y\r\n" * 50_000 + b"\r\n",
+        b"GET /" + b"x" * 1_000_000,
+    ],
+    ids=["a long header", "many headers", "a head without an end"],
+)
+async def test_a_head_that_is_too_large_is_refused_in_words(port: int, head: bytes) -> None:
+    parts = (head[start : start + 1_000] for start in range(0, len(head), 1_000))
+    answer = await _until_closed(port, *parts)
+    # The answer is lost where the client is still sending when the connection closes.
+    assert answer == b"" or (answer.startswith(b"HTTP/1.1 400") and b"larger than 65536 bytes" in answer)
+
+
+async def test_requests_one_after_another_and_pipelined_are_served(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And a connection that was used may idle for longer than a new one."""
+    monkeypatch.setattr(BoundedHttpProtocol, "receive_timeout_s", 0.1)
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    for count in (1, 3, 1):
+        writer.write(REQUEST * count)
+        for _ in range(count):
+            async with asyncio.timeout(4):
+                assert (await reader.readuntil(b"answer")).startswith(b"HTTP/1.1 200")
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.3):
+            await reader.read()
+    writer.close()
+
+
+def test_checking_the_configuration_reads_the_certificate(tmp_path: Path) -> None:
+    authority = CertificateAuthority(tmp_path)
+    files, other = authority.issue("mcp-frontend"), authority.issue("other")
+    settings = FrontendSettings(
+        oauth_issuer="https://idp.example.com",
+        auth_target="a:1",
+        cloudwatch_target="b:1",
+        tls_cert_file=files.cert_file,
+        tls_key_file=files.key_file,
+        tls_ca_file=authority.ca_file,
+        https_cert_file=files.cert_file,
+        https_key_file=files.key_file,
+    )
+    check(settings)
+    with pytest.raises(ConfigurationError, match=r"other\.key"):
+        check(settings.model_copy(update={"https_key_file": other.key_file}))
+
+
+async def test_a_certificate_that_cannot_be_read_is_told_at_once(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.pem"
+    broken.write_text("not a certificate")
+    listener = HttpListener("127.0.0.1", 0, broken, broken)
+    with pytest.raises(OSError, match=r"PEM|pem"):
+        async with asyncio.timeout(2), serving_http(PlainTextResponse(""), listener, before_stop=_nothing):
+            raise AssertionError("it serves without a certificate")

@@ -1,0 +1,73 @@
+"""tools/call as the SDK hands it on: what its span tells about the outcome, and what it keeps to itself."""
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from cwmcp.cloudwatch.v1 import accounts_service_pb2 as pb
+from mcp_types import CallToolRequestParams
+from opentelemetry.trace import SpanKind
+
+from mcp_frontend.edge import CALL_KEY, WANTS_STREAM_KEY
+from mcp_frontend.mcp_server import Tools
+from mcp_frontend.running_calls import RunningCall
+from servicekit.errors import Reason, ServiceError
+from servicekit.identity import Principal
+from servicekit.telemetry import attributes
+from tests.kit.fake_backends import FakeBackends
+from tests.kit.spans import recorded_spans
+
+
+def _call() -> RunningCall:
+    return RunningCall(Principal("u-alice", "iss", "alice"), b"secret-assertion")
+
+
+async def _run(call: RunningCall, tool: str, fake: FakeBackends) -> Any:
+    scope = {CALL_KEY: call, WANTS_STREAM_KEY: False}
+    context: Any = SimpleNamespace(request=SimpleNamespace(scope=scope))
+    return await Tools(fake.backends, 5.0).call(context, CallToolRequestParams(name=tool, arguments={}))
+
+
+@pytest.mark.parametrize(
+    ("answer", "error_type"),
+    [
+        (pb.ListAccountsResponse(), None),
+        (ServiceError(Reason.AWS_ACCESS_DENIED, "denied"), "tool_error"),
+        (RuntimeError("secret-detail"), "tool_error"),
+    ],
+)
+async def test_a_span_tells_how_the_call_ended_and_no_more(answer: Any, error_type: str | None) -> None:
+    with recorded_spans() as spans:
+        result = await _run(_call(), "list_accounts", FakeBackends(ListAccounts=[answer]))
+    span = spans.only(SpanKind.INTERNAL)
+    assert span.name == "tools/call list_accounts"
+    assert (span.attributes or {}).get(attributes.ERROR_TYPE) == error_type
+    assert bool(result.is_error) == (error_type is not None)
+    assert "secret" not in span.to_json()
+
+
+async def test_a_cancelled_call_is_told_from_a_failed_one() -> None:
+    begun = asyncio.Event()
+
+    async def never(_request: Any, **_options: Any) -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    call, fake = _call(), FakeBackends()
+    fake.backends.accounts.ListAccounts = never
+    with recorded_spans() as spans:
+        running = asyncio.create_task(_run(call, "list_accounts", fake))
+        await begun.wait()
+        call.cancel()
+        result = await running
+    assert result.is_error
+    assert (spans.only(SpanKind.INTERNAL).attributes or {})[attributes.ERROR_TYPE] == "cancelled"
+
+
+async def test_an_unknown_tool_is_a_result_and_names_no_span() -> None:
+    with recorded_spans() as spans:
+        result = await _run(_call(), "OAuth 401\nforged" + "x" * 100, FakeBackends())
+    assert spans.all() == []
+    assert result.is_error
+    assert "OAuth" not in result.content[0].text and "401" not in result.content[0].text
