@@ -22,6 +22,8 @@ _log = logging.getLogger(__name__)
 S = TypeVar("S", bound=ServiceSettings)
 # Beyond the servers' own grace period: for stopping queries at a slow AWS, closing clients, exporting the last spans.
 _CLOSING_S: Final = 45.0
+# gRPC polls, and large answers are parsed, in threads; by Python's default the event loop waits 5 ms for each of them.
+_THREAD_SWITCH_S: Final = 0.001
 
 STOPPED, FAILED, MISCONFIGURED = 0, 1, 2
 
@@ -55,6 +57,7 @@ def main(
     if only_check:
         sys.stderr.write(f"{name}: the configuration is good\n")
         return STOPPED
+    sys.setswitchinterval(_THREAD_SWITCH_S)
     return uvloop.run(_run(name, settings, open_service))
 
 

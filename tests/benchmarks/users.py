@@ -13,6 +13,7 @@ from tests.kit.services import SERVICES, role_arn
 WARM_UP_USERS = 200
 CPU_USERS = 2_000
 BLOCK_USERS = 100
+NAIVE_USERS = 20
 CONNECTED_USERS = 10_000
 IN_FLIGHT = 16
 
@@ -22,6 +23,7 @@ async def measure(setting: Setting) -> list[str]:
     await _ask_as(setting, range(WARM_UP_USERS))
     first, ordinary = await _cpu_ms_of_first_and_ordinary_calls(setting)
     sts_ms = await _sts_cpu_ms(setting)
+    naive_ms = await _naive_cpu_ms(setting)
     lines = [f"CPU of a call, first and ordinary, of {CPU_USERS} users:"]
     lines += [f"  {name}: {first[name]:.2f} ms and {ordinary[name]:.2f} ms" for name in SERVICES]
     extra_ms = sum(first.values()) - sum(ordinary.values())
@@ -29,6 +31,10 @@ async def measure(setting: Setting) -> list[str]:
     lines.append(f"  first beyond ordinary: {extra_ms:.2f} ms, of which in cloudwatch_service {pool_ms:.2f} ms")
     lines.append(
         f"  an AssumeRole by aioboto3 alone: {sts_ms:.2f} ms; left: {extra_ms - sts_ms:.2f} ms (goal: at most 1)"
+    )
+    lines.append(
+        f"  a session and two clients for each user instead: {naive_ms:.0f} ms, {naive_ms / pool_ms:.0f} times "
+        "what cloudwatch_service needs"
     )
     cloudwatch = setting.services["cloudwatch_service"]
     begun = WARM_UP_USERS + CPU_USERS
@@ -82,3 +88,19 @@ async def _sts_cpu_ms(setting: Setting) -> float:
         begun_s = time.process_time()
         await in_flight([assume] * CPU_USERS, IN_FLIGHT)
         return (time.process_time() - begun_s) / CPU_USERS * 1e3
+
+
+async def _naive_cpu_ms(setting: Setting) -> float:
+    """CPU milliseconds of this process for a session and clients of its own for one user, as the naive way has it."""
+
+    async def connect() -> None:
+        session = aioboto3.Session(**setting.deployment.aws.service_credentials)
+        for service in ("cloudwatch", "logs"):
+            async with session.client(service, endpoint_url=setting.aws_endpoint_url, region_name="us-east-1"):
+                pass
+
+    await connect()
+    begun_s = time.process_time()
+    for _ in range(NAIVE_USERS):
+        await connect()
+    return (time.process_time() - begun_s) / NAIVE_USERS * 1e3
