@@ -128,15 +128,13 @@ class CredentialIssuer:
             _log.warning("cannot renew credentials: %s", error)
 
     def _renewal_time_s(self, credentials: AwsCredentials) -> float:
-        if credentials.expires_at_s is None:
-            return float("inf")
         life_s = credentials.expires_at_s - credentials.issued_at_s
         part = _RENEW_AT_LIFE_PART + self._jitter(-_JITTER_LIFE_PART, _JITTER_LIFE_PART)
         return credentials.issued_at_s + life_s * part
 
 
 def _still_good(credentials: AwsCredentials, now_s: float) -> bool:
-    return credentials.expires_at_s is None or now_s < credentials.expires_at_s - _LAST_MINUTE_S
+    return now_s < credentials.expires_at_s - _LAST_MINUTE_S
 
 
 def _key(principal: Principal, account: Account) -> _Key:

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class AwsCredentials:
-    """What STS issued. `expires_at_s` is Unix seconds, None for a long-lived key of a local profile."""
+    """What STS issued, or a local profile holds. Times are Unix seconds."""
 
     access_key_id: str
     secret_access_key: str = field(repr=False)
     session_token: str = field(repr=False)
-    expires_at_s: float | None
+    expires_at_s: float
     issued_at_s: float

@@ -32,8 +32,7 @@ class CredentialServicer(CredentialServiceServicer):
             secret_access_key=credentials.secret_access_key,
             session_token=credentials.session_token,
         )
-        if credentials.expires_at_s is not None:
-            response.expire_time.FromSeconds(math.floor(credentials.expires_at_s))
+        response.expire_time.FromSeconds(math.floor(credentials.expires_at_s))
         return response
 
     async def ListAccounts(

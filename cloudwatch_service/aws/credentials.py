@@ -16,7 +16,7 @@ _ISSUE_TIMEOUT_S: Final = 10.0
 
 @dataclass(frozen=True, slots=True)
 class IssuedCredentials:
-    """Keys of one user in one account; `expires_at_s` is Unix seconds, infinity for a local profile's key."""
+    """Keys of one user in one account; `expires_at_s` is Unix seconds."""
 
     account: Account
     keys: AioCredentials = field(repr=False)
@@ -59,7 +59,7 @@ class AuthServiceCredentials:
         keys = AioCredentials(
             response.access_key_id, response.secret_access_key, response.session_token or None, method="cwmcp"
         )
-        expires_at_s = response.expire_time.seconds if response.HasField("expire_time") else float("inf")
+        expires_at_s = response.expire_time.seconds
         return IssuedCredentials(_to_account(response.account), keys, float(expires_at_s))
 
     async def list_accounts(self) -> list[Account]:

@@ -35,7 +35,7 @@ class Sts:
         self.issued: list[tuple[Principal, Account]] = []
         self.failure: Exception | None = None
         self.gate: Gate | None = None
-        self.life_s: float | None = 3_600.0
+        self.life_s: float = 3_600.0
         self._clock = clock
 
     async def issue(self, principal: Principal, account: Account) -> AwsCredentials:
@@ -46,7 +46,7 @@ class Sts:
         if self.failure is not None:
             raise self.failure
         now_s = self._clock()
-        ends_s = None if self.life_s is None else now_s + self.life_s
+        ends_s = now_s + self.life_s
         return AwsCredentials(f"ASIA{number}", f"secret-{number}", f"token-{number}", ends_s, now_s)
 
 
@@ -219,13 +219,6 @@ async def test_keys_that_aws_refused_are_replaced_and_others_are_not(desk: Desk)
     assert await desk.key(refused_access_key_id="ASIA9") == "ASIA1"
     assert await desk.key(refused_access_key_id="ASIA1") == "ASIA2"
     assert await desk.key(refused_access_key_id="ASIA1") == "ASIA2"
-
-
-async def test_credentials_without_an_end_are_kept(desk: Desk) -> None:
-    desk.sts.life_s = None
-    await desk.key()
-    desk.clock.now_s += 1e9
-    assert await desk.key() == "ASIA1"
 
 
 async def test_a_defect_of_a_strategy_is_neither_hidden_nor_remembered(desk: Desk) -> None:

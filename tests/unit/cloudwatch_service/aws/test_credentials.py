@@ -22,7 +22,9 @@ class _Stub:
     ) -> pb.IssueCredentialsResponse:
         self.options.append(options)
         account = pb.Account(alias=request.account_alias, partition="aws")
-        return pb.IssueCredentialsResponse(account=account, access_key_id="AK", secret_access_key="secret")
+        response = pb.IssueCredentialsResponse(account=account, access_key_id="AK", secret_access_key="secret")
+        response.expire_time.FromSeconds(1_234)
+        return response
 
     async def ListAccounts(self, request: pb.ListAccountsRequest, **options: Any) -> pb.ListAccountsResponse:
         self.options.append(options)
@@ -49,5 +51,5 @@ async def test_keys_that_others_wait_for_too_are_not_bound_by_one_callers_deadli
             await AuthServiceCredentials(stub).list_accounts()
     assert caught.value.reason is Reason.DEADLINE_EXCEEDED
     assert [options["timeout"] for options in stub.options] == [10.0]
-    assert issued.expires_at_s == float("inf")
+    assert issued.expires_at_s == 1_234
     assert issued.keys.token is None

@@ -68,7 +68,7 @@ class IssueCredentialsResponse(_message.Message):
 
     @_builtins.property
     def expire_time(self) -> _timestamp_pb2.Timestamp:
-        """When AWS stops accepting them. Unset for a long-lived key of a local profile."""
+        """When AWS stops accepting them, or, for a long-lived key of a local profile, when to ask again."""
 
     def __init__(
         self,
