@@ -28,6 +28,7 @@ from servicekit.deadlines import deadline_in
 from servicekit.errors import ServiceError
 from servicekit.identity import acting_for
 from servicekit.telemetry import attributes
+from servicekit.telemetry.principal import stamp
 
 CALL_KEY: Final = "cwmcp.call"
 WANTS_STREAM_KEY: Final = "cwmcp.wants_stream"
@@ -128,8 +129,7 @@ class Edge:
         except ServiceError as error:
             trace.get_current_span().set_attribute(attributes.REASON, error.reason.value)
             return challenges.refused(self._resource, error)
-        span = trace.get_current_span()
-        span.set_attributes({attributes.USER_ID: call.principal.user_id, attributes.USER_ROLES: call.principal.groups})
+        stamp(trace.get_current_span(), call.principal)
         with acting_for(call.principal, call.assertion):
             return await self._serve(call, scope, receive, send)
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import secrets
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -16,7 +15,9 @@ from servicekit.errors import Reason, ServiceError
 from servicekit.grpc_calls import Call
 from servicekit.grpc_errors import to_status
 from servicekit.identity import ASSERTION_METADATA_KEY, Principal, acting_for
+from servicekit.logs import log_incident
 from servicekit.telemetry import attributes
+from servicekit.telemetry.principal import stamp
 
 _log = logging.getLogger(__name__)
 
@@ -31,13 +32,10 @@ class ErrorMapping:
             yield
         except ServiceError as error:
             await self._abort(call, error)
+        except grpc.aio.AbortError:  # a handler, or gRPC, has answered already
+            raise
         except Exception as error:
-            if isinstance(error, grpc.aio.AbortError):  # a handler, or gRPC, has answered already
-                raise
-            incident = secrets.token_hex(8)
-            _log.exception("unexpected failure in %s, incident %s", call.method, incident)
-            message = f"unexpected failure; the service's log has incident {incident}"
-            await self._abort(call, ServiceError(Reason.INTERNAL, message, details={"incident": incident}), error)
+            await self._abort(call, log_incident(_log, call.method), error)
 
     async def _abort(self, call: Call, error: ServiceError, cause: Exception | None = None) -> None:
         trace.get_current_span().set_attribute(attributes.REASON, error.reason.value)
@@ -106,8 +104,7 @@ class UserVerification:
         if not isinstance(assertion, bytes) or not assertion:
             raise ServiceError(Reason.ASSERTION_INVALID, f"the call carries no {ASSERTION_METADATA_KEY}")
         principal = await self._check.verify(assertion, self._audiences_of(call))
-        span = trace.get_current_span()
-        span.set_attributes({attributes.USER_ID: principal.user_id, attributes.USER_ROLES: principal.groups})
+        stamp(trace.get_current_span(), principal)
         with acting_for(principal, assertion):
             yield
 

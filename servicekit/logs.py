@@ -3,10 +3,12 @@
 import datetime as dt
 import json
 import logging
+import secrets
 import sys
 
 from opentelemetry import trace
 
+from servicekit.errors import Reason, ServiceError
 from servicekit.identity import find_principal
 
 
@@ -30,6 +32,14 @@ class JsonLines(logging.Formatter):
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return json.dumps(line, ensure_ascii=False)
+
+
+def log_incident(log: logging.Logger, place: str) -> ServiceError:
+    """Log the exception that is being handled; returns the INTERNAL error that names its log entry only."""
+    incident = secrets.token_hex(8)
+    log.exception("unexpected failure in %s, incident %s", place, incident)
+    message = f"unexpected failure; the service's log has incident {incident}"
+    return ServiceError(Reason.INTERNAL, message, details={"incident": incident})
 
 
 def set_up(level: str) -> None:

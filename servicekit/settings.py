@@ -8,7 +8,6 @@ import json
 import os
 import re
 from collections.abc import Iterable
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Final, TypeVar, get_origin
 
@@ -16,6 +15,7 @@ from pydantic import AliasChoices, Field, StringConstraints, ValidationError, Va
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from servicekit.grpc_server import ServerLimits
+from servicekit.loopback import is_loopback
 from servicekit.tls import TlsFiles
 
 Address = Annotated[str, StringConstraints(pattern=r"^[^\s:]+:\d{1,5}$|^\[[0-9a-fA-F:]+\]:\d{1,5}$")]
@@ -137,11 +137,7 @@ def _describe(settings_class: type[ServiceSettings], prefix: str, fault: Any) ->
 def refuse_remote_without_authentication(settings: ServiceSettings, address: str) -> None:
     """Raises ValueError when authentication is off and `address` can be reached from other machines."""
     host = address.rpartition(":")[0].strip("[]")
-    try:
-        is_local = host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        is_local = False
-    if not is_local and not settings.allow_unauthenticated_remote:
+    if not is_loopback(host) and not settings.allow_unauthenticated_remote:
         raise ValueError(
             f"ENABLE_AUTH=false serves everybody who can reach {address} with this machine's AWS access; "
             "listen at 127.0.0.1, or set ALLOW_UNAUTHENTICATED_REMOTE=true if you mean it"

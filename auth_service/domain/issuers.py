@@ -4,11 +4,12 @@ A token's unverified `iss` is only ever used to look an entry up here. The rules
 """
 
 from collections.abc import Mapping
-from ipaddress import ip_address
 from typing import Annotated, Any, Final, Self
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from servicekit.loopback import is_loopback
 
 # Asymmetric only. The first six are what AWS STS accepts too.
 ALGORITHMS: Final = ("RS256", "RS384", "RS512", "ES256", "ES384", "ES512", "PS256", "PS384", "PS512", "EdDSA")
@@ -90,9 +91,4 @@ def _is_secure(address: str) -> bool:
     parts = urlsplit(address)
     if parts.scheme == "https":
         return bool(parts.hostname)
-    if parts.scheme != "http" or not parts.hostname:
-        return False
-    try:
-        return parts.hostname == "localhost" or ip_address(parts.hostname).is_loopback
-    except ValueError:
-        return False
+    return parts.scheme == "http" and parts.hostname is not None and is_loopback(parts.hostname)

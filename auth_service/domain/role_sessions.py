@@ -56,11 +56,19 @@ def session_policy(account: Account) -> str | None:
         case "none":
             return None
         case "read-only":
-            statement = {"Effect": "Allow", "Action": list(READ_ONLY_ACTIONS), "Resource": "*"}
-            return _compact({"Version": "2012-10-17", "Statement": [statement]})
+            return _READ_ONLY_POLICY
         case policy:
             return _compact(policy)
 
 
 def _compact(policy: Any) -> str:
     return json.dumps(policy, separators=(",", ":"))
+
+
+# Nearly every session has it, so it is made once.
+_READ_ONLY_POLICY: Final = _compact(
+    {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Action": list(READ_ONLY_ACTIONS), "Resource": "*"}],
+    }
+)

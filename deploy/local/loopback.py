@@ -2,10 +2,11 @@
 
 import asyncio
 import socket
-from ipaddress import ip_address
 from typing import Final
 
 import httpx2
+
+from servicekit.loopback import is_loopback
 
 HOST: Final = "127.0.0.1"
 _POLL_S: Final = 0.05
@@ -22,16 +23,6 @@ def require_loopback(host: str) -> None:
             f"{host} is not a loopback address. This server is for development: it lets everybody sign in as anybody, "
             f"so it listens on {HOST} only."
         )
-
-
-def is_loopback(host: str) -> bool:
-    """Whether the host is `localhost` or a loopback address."""
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def listening_socket(port: int = 0) -> socket.socket:

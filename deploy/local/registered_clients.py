@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import unquote_plus, urlsplit
 
-from deploy.local.loopback import is_loopback
 from deploy.local.oauth_errors import OAuthError
+from servicekit.loopback import is_loopback
 
 AUTHENTICATION_METHODS: Final = ("none", "client_secret_basic", "client_secret_post")
 GRANT_TYPES: Final = ("authorization_code", "refresh_token")

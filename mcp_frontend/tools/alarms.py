@@ -197,6 +197,15 @@ def _history_message(items: list[JsonObject], *, has_more: bool) -> str | None:
     return f"The newest {len(items)} events are shown. For older ones set end_time to {items[-1]['timestamp']}."
 
 
+_ALARM_STATE: Final = {
+    "alarm_name": TEXT,
+    "alarm_description": nullable(TEXT),
+    "alarm_type": TEXT,
+    "state_value": TEXT,
+    "state_reason": TEXT,
+    "state_updated_timestamp": nullable(TIME),
+}
+
 _ALARM_DETAILS: Final = record(
     alarm_name=TEXT,
     alarm_description=nullable(TEXT),
@@ -224,12 +233,7 @@ GET_ACTIVE_ALARMS: Final = Tool(
     output=record(
         metric_alarms=listing(
             record(
-                alarm_name=TEXT,
-                alarm_description=nullable(TEXT),
-                alarm_type=TEXT,
-                state_value=TEXT,
-                state_reason=TEXT,
-                state_updated_timestamp=nullable(TIME),
+                **_ALARM_STATE,
                 metric_name=nullable(TEXT),
                 namespace=nullable(TEXT),
                 dimensions=listing(OBJECT),
@@ -240,12 +244,7 @@ GET_ACTIVE_ALARMS: Final = Tool(
         ),
         composite_alarms=listing(
             record(
-                alarm_name=TEXT,
-                alarm_description=nullable(TEXT),
-                alarm_type=TEXT,
-                state_value=TEXT,
-                state_reason=TEXT,
-                state_updated_timestamp=nullable(TIME),
+                **_ALARM_STATE,
                 alarm_rule=TEXT,
             )
         ),

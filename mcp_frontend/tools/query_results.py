@@ -6,6 +6,7 @@ from typing import Final
 from cwmcp.cloudwatch.v1 import logs_service_pb2 as pb
 
 from mcp_frontend.rendering import explain
+from mcp_frontend.tools.bounds import take_fitting
 from mcp_frontend.tools.schemas import OBJECT, JsonObject
 from servicekit.errors import Reason, ServiceError
 
@@ -73,16 +74,17 @@ def _statistics(query: pb.QueryResult) -> JsonObject | None:
 
 
 def _rows_that_fit(rows: Sequence[pb.QueryRow], first_row: int) -> list[Row]:
-    """Rows from `first_row` on up to the bound, but at least one, so that every row can be reached."""
-    shown: list[Row] = []
-    characters = 0
-    for row in rows[first_row - 1 :]:
-        cells = {cell.name: cell.value for cell in row.fields if cell.name != _POINTER}
-        characters += sum(len(name) + len(value) + _JSON_OVERHEAD_CHARACTERS for name, value in cells.items())
-        if shown and characters > MAX_ROW_CHARACTERS:
-            break
-        shown.append(cells)
-    return shown
+    """Rows from `first_row` on up to the bound."""
+    return take_fitting(map(_cells, rows[first_row - 1 :]), MAX_ROW_CHARACTERS, _characters)
+
+
+def _cells(row: pb.QueryRow) -> Row:
+    return {cell.name: cell.value for cell in row.fields if cell.name != _POINTER}
+
+
+def _characters(row: Row) -> int:
+    """About the length of the row as JSON, without making it."""
+    return sum(len(name) + len(value) + _JSON_OVERHEAD_CHARACTERS for name, value in row.items())
 
 
 def _rows_message(query: pb.QueryResult, first_row: int, shown: int) -> str | None:

@@ -5,7 +5,6 @@ It must not know any one tool, nor HTTP or MCP sessions.
 
 import json
 import logging
-import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -20,9 +19,10 @@ from mcp_frontend.rendering import explain, explain_arguments, without_trigger_w
 from mcp_frontend.tools.arguments import Arguments
 from mcp_frontend.tools.schemas import JsonObject, input_schema, record
 from servicekit.deadlines import deadline_in, remaining_s
-from servicekit.errors import Reason, ServiceError
+from servicekit.errors import ServiceError
 from servicekit.grpc_errors import raising_service_errors
 from servicekit.identity import ASSERTION_METADATA_KEY
+from servicekit.logs import log_incident
 
 _log = logging.getLogger(__name__)
 _encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
@@ -97,11 +97,7 @@ async def run(tool: Tool[Any], arguments: Mapping[str, Any] | None, call: ToolCa
     except ServiceError as error:
         return error_result(explain(error))
     except Exception:
-        incident = secrets.token_hex(8)
-        _log.exception("unexpected failure in the tool %s, incident %s", tool.name, incident)
-        return error_result(
-            explain(ServiceError(Reason.INTERNAL, "unexpected failure", details={"incident": incident}))
-        )
+        return error_result(explain(log_incident(_log, f"the tool {tool.name}")))
 
 
 def _success(result: JsonObject, *, wrapped: bool) -> CallToolResult:

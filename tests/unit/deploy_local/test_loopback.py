@@ -1,6 +1,7 @@
 import pytest
 
-from deploy.local.loopback import NotLoopbackError, free_ports, is_free, is_loopback, listening_socket, require_loopback
+from deploy.local.loopback import NotLoopbackError, free_ports, is_free, listening_socket, require_loopback
+from servicekit.loopback import is_loopback
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.9.10", "::1", "localhost"])
