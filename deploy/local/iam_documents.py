@@ -11,7 +11,12 @@ from deploy.local.accounts import EXTERNAL_ID, SERVICE_USER_ARN, USER_TAG, Reada
 _CLOUDWATCH_ACTIONS: Final = (
     "cloudwatch:DescribeAlarmHistory",
     "cloudwatch:DescribeAlarms",
+    "cloudwatch:DescribeInsightRules",
+    "cloudwatch:GetDashboard",
+    "cloudwatch:GetInsightRuleReport",
     "cloudwatch:GetMetricData",
+    "cloudwatch:GetMetricWidgetImage",
+    "cloudwatch:ListDashboards",
     "cloudwatch:ListMetrics",
 )
 _LOGS_ACTIONS: Final = (
@@ -20,6 +25,7 @@ _LOGS_ACTIONS: Final = (
     "logs:DescribeLogGroups",
     "logs:DescribeQueries",
     "logs:DescribeQueryDefinitions",
+    "logs:GetLogGroupFields",
     "logs:GetQueryResults",
     "logs:ListAnomalies",
     "logs:ListLogAnomalyDetectors",

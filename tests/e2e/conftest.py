@@ -1,5 +1,6 @@
 """Fixtures of end-to-end tests: the product as three processes, between a fake AWS, an issuer and an HTTP client."""
 
+import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -65,6 +66,22 @@ class Person:
         assert response.status_code == 200, response.text
         result: dict[str, Any] = response.json()["result"]
         return result
+
+    async def answer(self, tool: str, **arguments: Any) -> Any:
+        """What a tool that must not fail says, structured; text and structure say the same."""
+        result = await self.call(tool, **arguments)
+        assert not result.get("isError"), result["content"]
+        structured = result["structuredContent"]
+        plain = structured["result"] if list(structured) == ["result"] else structured
+        assert json.loads(result["content"][0]["text"]) == plain
+        return plain
+
+    async def failure(self, tool: str, **arguments: Any) -> str:
+        """The words of a tool that must fail."""
+        result = await self.call(tool, **arguments)
+        assert result.get("isError"), result
+        text: str = result["content"][0]["text"]
+        return text
 
 
 @pytest.fixture

@@ -76,6 +76,12 @@ class Insights:
         """The queries that nobody stopped and that did not end."""
         return list(self._unfinished.values())
 
+    def forget(self) -> None:
+        """Drop plans and queries, also running ones."""
+        self.plans.clear()
+        self.queries.clear()
+        self._unfinished.clear()
+
     def start(self, call: Call, log_groups: tuple[str, ...]) -> dict[str, Any]:
         """StartQuery, its log groups checked."""
         start_s, end_s = int(call.parameters.get("startTime", 0)), int(call.parameters.get("endTime", 0))

@@ -116,6 +116,15 @@ class FakeAws(Script):
         account = self.accounts[account_id] = default_account(account_id, self.keys.clock)
         return account
 
+    def renew(self) -> None:
+        """Every account but the service's own with default data; no script, no plans, no log. Keys stay good."""
+        for name in self.accounts:
+            if name != self._service_key.account_id:
+                self.add_account(name)
+        self.clear_script()
+        self.forget_requests()
+        self.logs.insights.forget()
+
     @property
     def running_queries(self) -> list[Any]:
         """The Insights queries that nobody stopped and that did not end."""
