@@ -6,7 +6,7 @@ from typing import Any, Final
 from tests.kit.fake_aws import metrics
 from tests.kit.fake_aws.accounts import Account
 from tests.kit.fake_aws.paging import page
-from tests.kit.fake_aws.wire import Call, RawXml, epoch_s
+from tests.kit.fake_aws.wire import Call, epoch_s
 
 _MAX_RECORDS: Final = 100
 _MAX_ALARM_NAMES: Final = 100
@@ -17,7 +17,7 @@ class CloudWatch:
 
     def __init__(self, accounts: Mapping[str, Account]) -> None:
         self._accounts = accounts
-        self.operations: dict[str, Callable[[Call], dict[str, Any] | RawXml]] = {
+        self.operations: dict[str, Callable[[Call], dict[str, Any]]] = {
             "DescribeAlarms": self.describe_alarms,
             "DescribeAlarmHistory": self.describe_alarm_history,
             "GetMetricData": lambda call: metrics.get_metric_data(accounts[call.account_id], call),

@@ -13,7 +13,7 @@ from zlib import crc32
 
 from tests.kit.fake_aws.accounts import Account
 from tests.kit.fake_aws.paging import offset, page, token
-from tests.kit.fake_aws.wire import AwsError, Call, RawXml, iso, xml
+from tests.kit.fake_aws.wire import AwsError, Call, Column, iso
 
 MAX_DATAPOINTS: Final = 100_800
 _MAX_QUERIES: Final = 500
@@ -59,8 +59,8 @@ def _has_dimension(metric: Mapping[str, Any], name: str | None, value: str | Non
     return any(item["Name"] == name and value in (None, "", item["Value"]) for item in metric["Dimensions"])
 
 
-def get_metric_data(account: Account, call: Call) -> RawXml:
-    """GetMetricData, rendered: a maximal answer has 100,800 points."""
+def get_metric_data(account: Account, call: Call) -> dict[str, Any]:
+    """GetMetricData; a maximal answer has 100,800 points."""
     queries = call.items("MetricDataQueries")
     start_s, end_s = call.time_s("StartTime"), call.time_s("EndTime")
     if not queries or start_s is None or end_s is None or len(queries) > _MAX_QUERIES:
@@ -74,17 +74,15 @@ def get_metric_data(account: Account, call: Call) -> RawXml:
             series += _series(account, query, int(start_s), int(end_s))
     skip = offset(call)
     newest_first = call.text("ScanBy") != "TimestampAscending"
-    results, total = [], sum(each.count for each in series)
+    results: list[dict[str, Any]] = []
     position = 0
     for each in series:
         low, high = max(skip - position, 0), min(skip + size - position, each.count)
         if low < high or (each.count == 0 and skip == 0):
-            results.append(_rendered(account.account_id, each, low, max(low, high), newest_first=newest_first))
+            results.append(_points(account.account_id, each, low, max(low, high), newest_first=newest_first))
         position += each.count
-    following = token(call, skip + size) if skip + size < total else None
-    return RawXml(
-        f"<MetricDataResults>{''.join(results)}</MetricDataResults>{xml({'NextToken': following, 'Messages': []})}"
-    )
+    following = token(call, skip + size) if skip + size < position else None
+    return {"MetricDataResults": results, "NextToken": following, "Messages": []}
 
 
 def _series(account: Account, query: Mapping[str, Any], start_s: int, end_s: int) -> list[_Series]:
@@ -132,26 +130,24 @@ def _expression(account: Account, text: str) -> tuple[str, list[str]]:
     return f"{namespace}/{name}/{function}", labels if "GROUP BY" in text.upper() else labels[:1]
 
 
-def _rendered(account_id: str, series: _Series, low: int, high: int, *, newest_first: bool) -> str:
+def _points(account_id: str, series: _Series, low: int, high: int, *, newest_first: bool) -> dict[str, Any]:
     """Points low to high, counted in the order of the scan."""
     is_last = high == series.count
     if newest_first:
         low, high = series.count - high, series.count - low
     step = -1 if newest_first else 1
     base = _base(account_id, series.name)
-    cycle = [f"<member>{base + number}</member>" for number in range(_CYCLE)]
+    cycle = [base + number for number in range(_CYCLE)]
     beat = series.first_s // series.period_s
-    values = "".join([cycle[(beat + index) % _CYCLE] for index in range(low, high)[::step]])
-    timestamps = _timestamps(series.first_s + low * series.period_s, high - low, series.period_s, step)
-    head = xml({"Id": series.query_id, "Label": series.label})
-    status = "Complete" if is_last else "PartialData"
-    return (
-        f"<member>{head}<Timestamps>{timestamps}</Timestamps><Values>{values}</Values>"
-        f"<StatusCode>{status}</StatusCode></member>"
-    )
+    return {
+        "Id": series.query_id,
+        "Label": series.label,
+        "Timestamps": _timestamps(series.first_s + low * series.period_s, high - low, series.period_s, step),
+        "Values": Column([cycle[(beat + index) % _CYCLE] for index in range(low, high)[::step]]),
+        "StatusCode": "Complete" if is_last else "PartialData",
+    }
 
 
 @lru_cache(maxsize=16)
-def _timestamps(first_s: int, count: int, period_s: int, step: int) -> str:
-    moments = range(first_s, first_s + count * period_s, period_s)[::step]
-    return "".join([f"<member>{iso(moment)}</member>" for moment in moments])
+def _timestamps(first_s: int, count: int, period_s: int, step: int) -> Column:
+    return Column([iso(moment) for moment in range(first_s, first_s + count * period_s, period_s)[::step]])

@@ -17,7 +17,12 @@ from tests.kit.gate import Gate
 Answer = Mapping[str, Any] | Callable[[Call], Mapping[str, Any]]
 Effect = Callable[[Call], AwsError | None]
 
-_THROTTLES = {"json": ("ThrottlingException", 400), "query": ("Throttling", 400), "promql": ("Throttling", 429)}
+_THROTTLES = {
+    "json": ("ThrottlingException", 400),
+    "query": ("Throttling", 400),
+    "query_json": ("Throttling", 400),
+    "promql": ("Throttling", 429),
+}
 
 
 class Disconnect(Exception):

@@ -16,7 +16,7 @@ from typing import Any, Final, Self
 
 from aiohttp import web
 
-from tests.kit.fake_aws import control, promql
+from tests.kit.fake_aws import control, promql, query_json
 from tests.kit.fake_aws.accounts import Account, default_account
 from tests.kit.fake_aws.cloudwatch import CloudWatch
 from tests.kit.fake_aws.keys import Key, KeyRing
@@ -24,7 +24,7 @@ from tests.kit.fake_aws.logs import Logs
 from tests.kit.fake_aws.script import Disconnect, Script
 from tests.kit.fake_aws.signature import Claim, Signed, authenticate, parse_authorization
 from tests.kit.fake_aws.sts import Sts
-from tests.kit.fake_aws.wire import AwsError, Call, Protocol, RawXml, parse_form, render, render_error
+from tests.kit.fake_aws.wire import AwsError, Call, Protocol, parse_form, render, render_error
 
 DEFAULT_ACCOUNTS: Final = ("111111111111", "222222222222")
 SERVICE_ACCOUNT: Final = "999988887777"
@@ -33,6 +33,12 @@ _SERVICES: Final = {"sts": "sts", "monitoring": "cloudwatch", "logs": "logs"}
 _UNSIGNED_OPERATIONS: Final = frozenset({"AssumeRoleWithWebIdentity"})
 _SECRET_HEADERS: Final = frozenset({"authorization", "x-amz-security-token"})
 _MAX_BODY_BYTES: Final = 4 * 1024 * 1024
+_CONTENT_TYPES: Final[dict[Protocol, str]] = {
+    "query": "text/xml",
+    "query_json": query_json.CONTENT_TYPE,
+    "json": "application/x-amz-json-1.1",
+    "promql": "application/json",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +89,7 @@ class FakeAws(Script):
         self.logs: Logs = Logs(self.accounts, clock)
         self.requests: deque[Request] = deque(maxlen=request_log_length)
         self.request_counts: Counter[tuple[str, str]] = Counter()
-        self._operations: dict[str, Mapping[str, Callable[[Call], Mapping[str, Any] | RawXml]]] = {
+        self._operations: dict[str, Mapping[str, Callable[[Call], Mapping[str, Any]]]] = {
             "sts": self.sts.operations,
             "cloudwatch": self.cloudwatch.operations,
             "logs": self.logs.operations,
@@ -161,22 +167,27 @@ class FakeAws(Script):
         body = await request.read()
         claim = parse_authorization(request.headers.get("Authorization", ""))
         call = _read_call(request, body, claim)
+        headers = {"x-amzn-requestid": call.request_id, "Content-Type": _CONTENT_TYPES[call.protocol]}
         error_code = None
         try:
-            status, payload = 200, await self._perform(call, request, body, claim)
+            status, payload = 200, _rendered(call, await self._perform(call, request, body, claim))
         except AwsError as error:
             status, error_code = error.status, error.code
-            payload = render_error(call.protocol, call.service, call.request_id, error)
+            if call.protocol == "query_json":
+                payload, further_headers = query_json.render_error(call.service, error)
+                headers |= further_headers
+            else:
+                payload = render_error(call.protocol, call.service, call.request_id, error)
         except Disconnect:
             status, error_code, payload = 0, "Disconnect", b""
         self._log(call, request, claim, status, error_code)
         if status == 0 and request.transport is not None:
             request.transport.abort()
-        kind = {"query": "text/xml", "json": "application/x-amz-json-1.1", "promql": "application/json"}[call.protocol]
-        headers = {"x-amzn-requestid": call.request_id, "Content-Type": kind}
         return web.Response(body=payload, status=status or 500, headers=headers)
 
-    async def _perform(self, call: Call, request: web.BaseRequest, body: bytes, claim: Claim | None) -> bytes:
+    async def _perform(
+        self, call: Call, request: web.BaseRequest, body: bytes, claim: Claim | None
+    ) -> Mapping[str, Any]:
         if len(body) > _MAX_BODY_BYTES:
             raise AwsError("RequestEntityTooLarge", 413, "The request is too large.")
         if call.operation not in _UNSIGNED_OPERATIONS:
@@ -185,14 +196,14 @@ class FakeAws(Script):
             call.caller, call.account_id = key, key.account_id
         scripted = await self.play(call)
         if scripted is not None:
-            return render(call, scripted)
+            return scripted
         if call.protocol == "promql":
-            return render(call, promql.answer(self.accounts[call.account_id], call))
+            return promql.answer(self.accounts[call.account_id], call)
         operation = self._operations.get(call.service, {}).get(call.operation)
         if operation is None:
-            code = "UnknownOperationException" if call.protocol == "json" else "InvalidAction"
+            code = "InvalidAction" if call.protocol == "query" else "UnknownOperationException"
             raise AwsError(code, 400, f"Could not find operation {call.operation}")
-        return render(call, operation(call))
+        return operation(call)
 
     def _log(
         self, call: Call, request: web.BaseRequest, claim: Claim | None, status: int, error_code: str | None
@@ -219,9 +230,13 @@ def _read_call(request: web.BaseRequest, body: bytes, claim: Claim | None) -> Ca
     target = request.headers.get("X-Amz-Target", "")
     service = _SERVICES.get(claim.signing_name, claim.signing_name) if claim else "sts"
     protocol: Protocol = "query"
-    if target:
+    prefix, _, operation = target.rpartition(".")
+    if prefix in query_json.TARGETS:
+        protocol, service = "query_json", query_json.TARGETS[prefix]
+        parameters = query_json.read(service, operation, _json_object(body))
+    elif target:
         protocol, service = "json", "logs" if target.startswith("Logs_") else service
-        operation, parameters = target.rpartition(".")[2], _json_object(body)
+        parameters = _json_object(body)
     elif request.path.startswith(promql.PREFIX):
         protocol = "promql"
         operation, parameters = promql.read(request.path, request.query_string, body)
@@ -230,6 +245,12 @@ def _read_call(request: web.BaseRequest, body: bytes, claim: Claim | None) -> Ca
         operation = str(parameters.get("Action", ""))
     region = claim.region if claim else ""
     return Call(service, operation, protocol, region, "", None, parameters, str(uuid.uuid4()))
+
+
+def _rendered(call: Call, result: Mapping[str, Any]) -> bytes:
+    if call.protocol == "query_json":
+        return query_json.render(call.service, call.operation, result)
+    return render(call, result)
 
 
 def _json_object(body: bytes) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """How AWS speaks: the query protocol (form in, XML out) and JSON 1.1. Parses calls, renders answers and errors.
 
-Knows no operation and holds no state.
+Knows no operation and holds no state. What a service of the query protocol says in JSON is in `query_json`.
 """
 
 import json
@@ -8,13 +8,14 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any, Final, Literal
 from urllib.parse import parse_qsl
 from xml.sax.saxutils import escape
 
 from tests.kit.fake_aws.keys import Key
 
-Protocol = Literal["query", "json", "promql"]
+Protocol = Literal["query", "query_json", "json", "promql"]
 
 _NAMESPACES: Final = {
     "sts": "https://sts.amazonaws.com/doc/2011-06-15/",
@@ -24,10 +25,14 @@ _UNSAFE: Final = re.compile("[&<>]")
 _NOT_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-class RawXml(str):
-    """XML that is already rendered."""
+class Column(tuple[Any, ...]):
+    """A long list of plain values: its XML is made once, and once for each distinct value."""
 
-    __slots__ = ()
+    @cached_property
+    def xml(self) -> str:
+        """The items as XML content."""
+        members = {item: f"<member>{xml(item)}</member>" for item in set(self)}
+        return "".join([members[item] for item in self])
 
 
 class AwsError(Exception):
@@ -124,9 +129,9 @@ def _listed(node: Any) -> Any:
     return {name: _listed(value) for name, value in node.items()}
 
 
-def render(call: Call, result: Mapping[str, Any] | RawXml) -> bytes:
+def render(call: Call, result: Mapping[str, Any]) -> bytes:
     """A successful answer's body."""
-    if not isinstance(result, RawXml) and call.protocol != "query":
+    if call.protocol != "query":
         return json.dumps(result).encode()
     name, namespace = call.operation, _NAMESPACES[call.service]
     return (
@@ -151,8 +156,8 @@ def render_error(protocol: Protocol, service: str, request_id: str, error: AwsEr
 
 def xml(value: Any) -> str:
     """A value as XML content: members of a mapping by name, items of a list as `member`; None is left out."""
-    if isinstance(value, RawXml):
-        return value
+    if isinstance(value, Column):
+        return value.xml
     if isinstance(value, str):
         return escape(_NOT_XML.sub("", value)) if _UNSAFE.search(value) or not value.isprintable() else value
     if isinstance(value, bool):

@@ -1,6 +1,7 @@
-"""Real CloudWatch clients read the fake's XML to the last byte."""
+"""Real CloudWatch clients read the fake's XML and JSON to the last byte: each test runs in both protocols."""
 
 import datetime as dt
+import json
 from typing import Any
 
 import pytest
@@ -14,9 +15,9 @@ START = dt.datetime(2025, 1, 1, tzinfo=dt.UTC)
 BOTH_TYPES = ["MetricAlarm", "CompositeAlarm"]
 
 
-@pytest.fixture
-async def cloudwatch(aws: FakeAws, client: MakeClient) -> Any:
-    return await client("cloudwatch", aws.issue(ACCOUNT))
+@pytest.fixture(params=["query", "json"])
+async def cloudwatch(aws: FakeAws, client: MakeClient, request: pytest.FixtureRequest) -> Any:
+    return await client("cloudwatch", aws.issue(ACCOUNT), protocol=request.param)
 
 
 def _cpu(query_id: str = "m1", instance: int = 1, period_s: int = 60) -> dict[str, Any]:
@@ -125,8 +126,13 @@ async def test_a_maximal_answer_has_100_800_points(aws: FakeAws, cloudwatch: Any
     seen: list[int] = []
 
     def count(response_dict: dict[str, Any], **_: Any) -> None:
-        seen.append(response_dict["body"].count(b"<member>2025-"))
-        response_dict["body"] = b"<r><GetMetricDataResult/></r>"
+        body: bytes = response_dict["body"]
+        if body.startswith(b"{"):
+            seen.append(sum(len(each["Timestamps"]) for each in json.loads(body)["MetricDataResults"]))
+            response_dict["body"] = b"{}"
+        else:
+            seen.append(body.count(b"<member>2025-"))
+            response_dict["body"] = b"<r><GetMetricDataResult/></r>"
 
     cloudwatch.meta.events.register("before-parse.cloudwatch.GetMetricData", count)
     await cloudwatch.get_metric_data(MetricDataQueries=metrics, StartTime=START, EndTime=end)
@@ -140,3 +146,45 @@ async def test_metrics_insights_gives_a_series_for_each_group(cloudwatch: Any) -
     answer = await cloudwatch.get_metric_data(MetricDataQueries=[query], StartTime=START, EndTime=end)
     labels = [(each["Id"], each["Label"], len(each["Values"])) for each in answer["MetricDataResults"]]
     assert labels == [("q1", f"i-{ACCOUNT}-1", 12), ("q1", f"i-{ACCOUNT}-2", 12)]
+
+
+async def test_newer_clients_say_so(aws: FakeAws, client: MakeClient) -> None:
+    newer = await client("cloudwatch", aws.issue(ACCOUNT), protocol="json")
+    await newer.describe_alarms(StateValue="ALARM")
+    asked = aws.requests[0]
+    assert asked.headers["x-amz-target"] == "GraniteServiceVersion20100801.DescribeAlarms"
+    assert asked.headers["x-amzn-query-mode"] == "true"
+    assert asked.headers["content-type"] == "application/x-amz-json-1.0"
+
+
+async def test_operations_see_one_form_of_parameters(aws: FakeAws, client: MakeClient) -> None:
+    hidden = {**_cpu("m2"), "ReturnData": False}
+    end = START + dt.timedelta(minutes=3)
+    for protocol in ("query", "json"):
+        cloudwatch = await client("cloudwatch", aws.issue(ACCOUNT), protocol=protocol)
+        answer = await cloudwatch.get_metric_data(
+            MetricDataQueries=[_cpu(), hidden], StartTime=START, EndTime=end, MaxDatapoints=100
+        )
+        assert [each["Id"] for each in answer["MetricDataResults"]] == ["m1"]
+    in_query, in_json = (asked.parameters for asked in aws.requests)
+    assert {name: value for name, value in in_query.items() if name not in ("Action", "Version")} == in_json
+    assert (in_json["MaxDatapoints"], in_json["MetricDataQueries"][1]["ReturnData"]) == ("100", "false")
+
+
+async def test_newer_clients_get_the_query_protocols_error_codes(aws: FakeAws, client: MakeClient) -> None:
+    newer = await client("cloudwatch", aws.issue(ACCOUNT), protocol="json")
+    expected = {"InternalServiceError": 500, "AccessDenied": 403, "Throttling": 400}
+    aws.fail_next("cloudwatch:DescribeAlarms", "InternalServiceError", 500, "oh & no")
+    seen: dict[str, int] = {}
+    for spoil in (lambda: None, lambda: aws.deny("cloudwatch:DescribeAlarms"), lambda: aws.throttle("cloudwatch:*")):
+        spoil()
+        with pytest.raises(ClientError) as failure:
+            await newer.describe_alarms()
+        response = failure.value.response
+        seen[response["Error"]["Code"]] = response["ResponseMetadata"]["HTTPStatusCode"]
+        aws.clear_script()
+    assert seen == expected
+    with pytest.raises(newer.exceptions.InvalidNextToken, match="NextToken is invalid"):
+        await newer.describe_alarms(NextToken="invented")
+    with pytest.raises(ClientError, match="UnknownOperationException"):
+        await newer.list_dashboards()
