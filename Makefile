@@ -11,10 +11,11 @@ USER_NAME = $(if $(filter command,$(origin USER)),$(USER),alice)
 help: ## list the verbs
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
 
-.venv/.ready: requirements.lock pyproject.toml
+.venv/.ready: requirements.lock metric-catalog.requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 ...")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r metric-catalog.requirements.lock # one data file is read
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
@@ -54,11 +55,13 @@ gen: .venv/.ready ## make the stubs in protos/gen from the contracts
 bench: .venv/.ready ## measure against the floor and print the figures
 	$(BIN)/python -m tests.benchmarks
 
-lock: ## resolve requirements.lock and the embedded AWS's lock anew (needs uv)
+lock: ## resolve requirements.lock and the other two locks anew (needs uv)
 	uv pip compile --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \
 		--extra dev pyproject.toml -o requirements.lock
 	uv pip compile --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \
 		deploy/local/ministack.requirements.in -o deploy/local/ministack.requirements.lock
+	uv pip compile --universal --no-deps --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \
+		metric-catalog.requirements.in -o metric-catalog.requirements.lock
 
 clean: ## remove what the verbs made
 	rm -rf .venv .local .cache protos/node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

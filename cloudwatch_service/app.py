@@ -13,15 +13,18 @@ from cwmcp.auth.v1.signing_key_service_pb2_grpc import SigningKeyServiceStub
 from cwmcp.cloudwatch.v1 import accounts_service_pb2_grpc as accounts_grpc
 from cwmcp.cloudwatch.v1 import alarms_service_pb2_grpc as alarms_grpc
 from cwmcp.cloudwatch.v1 import logs_service_pb2_grpc as logs_grpc
+from cwmcp.cloudwatch.v1 import metric_catalog_service_pb2_grpc as catalog_grpc
 from cwmcp.cloudwatch.v1 import metrics_service_pb2_grpc as metrics_grpc
 
 from cloudwatch_service.aws.credentials import AuthServiceCredentials
 from cloudwatch_service.aws.pool import ClientPool
 from cloudwatch_service.aws.session import SessionSource
 from cloudwatch_service.aws.shared_clients import SharedClients
+from cloudwatch_service.catalog.reader import CatalogReader, CatalogSource
 from cloudwatch_service.rpc.accounts import AccountsServicer
 from cloudwatch_service.rpc.alarms import AlarmsServicer
 from cloudwatch_service.rpc.logs import LogsServicer
+from cloudwatch_service.rpc.metric_catalog import MetricCatalogServicer
 from cloudwatch_service.rpc.metrics import MetricsServicer
 from cloudwatch_service.settings import CloudwatchSettings
 from servicekit.assertions import AssertionVerifier, KeySource
@@ -60,22 +63,24 @@ async def open_service(settings: CloudwatchSettings) -> AsyncIterator[None]:
         pool = ClientPool(clients, source, default_region=settings.aws_region, limits=settings.pool_limits)
         stack.push_async_callback(pool.close)
         await stack.enter_async_context(in_background(pool.keep_dropping_idle()))
+        catalog = CatalogReader()
         for service in ("cloudwatch", "logs"):  # the first user does not wait for them
             await clients.get(service, settings.aws_region)
         await stack.enter_async_context(
             serving(
                 settings.listen_address,
                 settings.tls,
-                _services(settings, pool),
+                _services(settings, pool, catalog.get),
                 settings.limits,
                 check=AssertionVerifier(_published_keys(auth)),
                 audiences_of=lambda _: (settings.own_name,),
             )
         )
+        await stack.enter_async_context(in_background(catalog.read_ahead()))  # now, so that nobody waits to be served
         yield
 
 
-def _services(settings: CloudwatchSettings, sessions: SessionSource) -> list[HostedService]:
+def _services(settings: CloudwatchSettings, sessions: SessionSource, catalog: CatalogSource) -> list[HostedService]:
     registrations: dict[str, Callable[[grpc.aio.Server], None]] = {
         "AccountsService": lambda server: accounts_grpc.add_AccountsServiceServicer_to_server(
             AccountsServicer(sessions), server
@@ -84,6 +89,9 @@ def _services(settings: CloudwatchSettings, sessions: SessionSource) -> list[Hos
             AlarmsServicer(sessions, _utc_now), server
         ),
         "LogsService": lambda server: logs_grpc.add_LogsServiceServicer_to_server(LogsServicer(sessions), server),
+        "MetricCatalogService": lambda server: catalog_grpc.add_MetricCatalogServiceServicer_to_server(
+            MetricCatalogServicer(catalog), server
+        ),
         "MetricsService": lambda server: metrics_grpc.add_MetricsServiceServicer_to_server(
             MetricsServicer(sessions, _utc_now), server
         ),

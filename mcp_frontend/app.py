@@ -36,6 +36,7 @@ _RETRIED = tuple(
         "AccountsService": ("ListAccounts",),
         "AlarmsService": ("ListActiveAlarms", "GetAlarmHistory", "ListAlarmComponents"),
         "LogsService": ("ListLogGroups", "GetQueryResults", "StopQuery"),
+        "MetricCatalogService": ("GetMetricMetadata",),
         "MetricsService": ("GetMetricData",),
     }.items()
     for method in methods

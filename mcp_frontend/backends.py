@@ -7,12 +7,14 @@ import grpc
 from cwmcp.cloudwatch.v1.accounts_service_pb2_grpc import AccountsServiceStub
 from cwmcp.cloudwatch.v1.alarms_service_pb2_grpc import AlarmsServiceStub
 from cwmcp.cloudwatch.v1.logs_service_pb2_grpc import LogsServiceStub
+from cwmcp.cloudwatch.v1.metric_catalog_service_pb2_grpc import MetricCatalogServiceStub
 from cwmcp.cloudwatch.v1.metrics_service_pb2_grpc import MetricsServiceStub
 
 if TYPE_CHECKING:  # these names exist in the stubs' types only
     from cwmcp.cloudwatch.v1.accounts_service_pb2_grpc import AccountsServiceAsyncStub
     from cwmcp.cloudwatch.v1.alarms_service_pb2_grpc import AlarmsServiceAsyncStub
     from cwmcp.cloudwatch.v1.logs_service_pb2_grpc import LogsServiceAsyncStub
+    from cwmcp.cloudwatch.v1.metric_catalog_service_pb2_grpc import MetricCatalogServiceAsyncStub
     from cwmcp.cloudwatch.v1.metrics_service_pb2_grpc import MetricsServiceAsyncStub
 
 
@@ -23,6 +25,7 @@ class Backends:
     accounts: "AccountsServiceAsyncStub"
     alarms: "AlarmsServiceAsyncStub"
     logs: "LogsServiceAsyncStub"
+    metric_catalog: "MetricCatalogServiceAsyncStub"
     metrics: "MetricsServiceAsyncStub"
 
     @classmethod
@@ -32,5 +35,6 @@ class Backends:
             accounts=AccountsServiceStub(channel),
             alarms=AlarmsServiceStub(channel),
             logs=LogsServiceStub(channel),
+            metric_catalog=MetricCatalogServiceStub(channel),
             metrics=MetricsServiceStub(channel),
         )

@@ -13,6 +13,7 @@ from mcp_frontend.tools.logs import (
     EXECUTE_LOG_INSIGHTS_QUERY,
     GET_LOGS_INSIGHT_QUERY_RESULTS,
 )
+from mcp_frontend.tools.metric_catalog import GET_METRIC_METADATA
 from mcp_frontend.tools.metrics import GET_METRIC_DATA
 from mcp_frontend.tools.tool import Tool
 
@@ -22,6 +23,7 @@ TOOLS: Final[tuple[Tool[Any], ...]] = (
     GET_LOGS_INSIGHT_QUERY_RESULTS,
     CANCEL_LOGS_INSIGHT_QUERY,
     GET_METRIC_DATA,
+    GET_METRIC_METADATA,
     GET_ACTIVE_ALARMS,
     GET_ALARM_HISTORY,
     LIST_ACCOUNTS,

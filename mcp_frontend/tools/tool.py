@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final, Generic, TypedDict, TypeVar
 
-from mcp_types import CallToolResult, TextContent, ToolAnnotations
+from mcp_types import CallToolResult, ContentBlock, TextContent, ToolAnnotations
 from mcp_types import Tool as ToolDefinition
 from pydantic import ValidationError
 
@@ -60,6 +60,14 @@ class ToolCall:
         return RpcOptions(metadata=((ASSERTION_METADATA_KEY, self.assertion),), timeout=self.remaining_s())
 
 
+@dataclass(frozen=True, slots=True)
+class ToolAnswer:
+    """A result that needs more content than itself as text, or that is null: then it has no text of its own."""
+
+    result: JsonObject | None
+    more: tuple[ContentBlock, ...] = ()
+
+
 @dataclass(frozen=True, kw_only=True)
 class Tool(Generic[A]):
     """One tool. `output` describes the result itself; `wrapped` ones are sent as {"result": …} when structured."""
@@ -68,7 +76,7 @@ class Tool(Generic[A]):
     description: str
     arguments: type[A]
     output: JsonObject
-    handle: Callable[[A, ToolCall], Awaitable[JsonObject]]
+    handle: Callable[[A, ToolCall], Awaitable[JsonObject | ToolAnswer]]
     wrapped: bool = False
     annotations: ToolAnnotations = field(default_factory=lambda: READS)
 
@@ -92,24 +100,30 @@ async def run(tool: Tool[Any], arguments: Mapping[str, Any] | None, call: ToolCa
         return error_result(explain_arguments(tool.name, error))
     try:
         with deadline_in(call.timeout_s), raising_service_errors():
-            result = await tool.handle(checked, call)
-        return _success(result, wrapped=tool.wrapped)
+            answer = await tool.handle(checked, call)
+        return _success(answer if isinstance(answer, ToolAnswer) else ToolAnswer(answer), wrapped=tool.wrapped)
     except ServiceError as error:
         return error_result(explain(error))
     except Exception:
         return error_result(explain(log_incident(_log, f"the tool {tool.name}")))
 
 
-def _success(result: JsonObject, *, wrapped: bool) -> CallToolResult:
+def _success(answer: ToolAnswer, *, wrapped: bool) -> CallToolResult:
+    own_text = [] if answer.result is None else [text_content(to_text(answer.result))]
     return CallToolResult(
-        content=[TextContent(type="text", text=to_text(result))],
-        structured_content={"result": result} if wrapped else result,
+        content=[*own_text, *answer.more],
+        structured_content={"result": answer.result} if wrapped else answer.result,
     )
+
+
+def text_content(text: str) -> TextContent:
+    """`text` as a block of content."""
+    return TextContent(type="text", text=text)
 
 
 def error_result(text: str) -> CallToolResult:
     """A failed call that says `text`, less the words that mislead clients."""
-    return CallToolResult(content=[TextContent(type="text", text=without_trigger_words(text))], is_error=True)
+    return CallToolResult(content=[text_content(without_trigger_words(text))], is_error=True)
 
 
 def to_text(result: JsonObject) -> str:

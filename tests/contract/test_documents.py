@@ -65,8 +65,9 @@ def test_links_and_named_files_exist(document: str) -> None:
 
 
 def test_the_locks_hold_hashes_and_no_addresses() -> None:
-    for lock in (ROOT / "requirements.lock", ROOT / "deploy" / "local" / "ministack.requirements.lock"):
-        text = lock.read_text()
+    locks = ("requirements.lock", "metric-catalog.requirements.lock", "deploy/local/ministack.requirements.lock")
+    for lock in locks:
+        text = (ROOT / lock).read_text()
         assert "://" not in text
         assert all("--hash=" in part for part in re.split(r"\n(?=\w)", text) if "==" in part)
     assert "resolved" not in (ROOT / "protos" / "package-lock.json").read_text()

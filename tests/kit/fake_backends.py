@@ -25,6 +25,7 @@ _SERVICE_OF_RPC = {
     "RunQuery": "logs",
     "GetQueryResults": "logs",
     "StopQuery": "logs",
+    "GetMetricMetadata": "metric_catalog",
     "GetMetricData": "metrics",
 }
 STREAMED = {"RunQuery", "GetMetricData"}

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from mcp_frontend.tools.arguments import Arguments
 from mcp_frontend.tools.schemas import INTEGER, JsonObject, record
-from mcp_frontend.tools.tool import Tool, ToolCall, error_result, run, to_text
+from mcp_frontend.tools.tool import Tool, ToolAnswer, ToolCall, error_result, run, text_content, to_text
 from servicekit.errors import Reason, ServiceError, invalid
 from servicekit.identity import ASSERTION_METADATA_KEY
 from tests.kit.fake_backends import ASSERTION, FakeBackends, rpc_error, text_of
@@ -54,6 +54,28 @@ async def test_only_the_structured_result_is_wrapped() -> None:
     result = await run(_tool(wrapped=True), {"number": 1}, _call())
     assert result.structured_content == {"result": {"doubled": 2, "remark": None}}
     assert json.loads(text_of(result)) == {"doubled": 2, "remark": None}
+
+
+def _answering(answer: ToolAnswer) -> Tool[Arguments]:
+    async def handle(arguments: Arguments, call: ToolCall) -> ToolAnswer:
+        return answer
+
+    return Tool(name="answer", description="", arguments=Arguments, output=record(), handle=handle, wrapped=True)
+
+
+async def test_more_content_comes_after_the_text_of_the_result() -> None:
+    result = await run(_answering(ToolAnswer({"a": 1}, (text_content("a remark"),))), {}, _call())
+    first, second = result.content
+    assert json.loads(first.text) == {"a": 1}
+    assert second.text == "a remark"
+    assert result.structured_content == {"result": {"a": 1}}
+
+
+async def test_a_null_result_has_no_text_of_its_own() -> None:
+    silent = await run(_answering(ToolAnswer(None)), {}, _call())
+    assert (silent.content, silent.structured_content, silent.is_error) == ([], {"result": None}, False)
+    remarked = await run(_answering(ToolAnswer(None, (text_content("a remark"),))), {}, _call())
+    assert text_of(remarked) == "a remark"
 
 
 @pytest.mark.parametrize("arguments", [None, {}, {"number": None}, {"number": 2.5}])

@@ -1,0 +1,1 @@
+"""Where the metric catalog comes from: two sources on disk, read once. No AWS, no gRPC."""
