@@ -68,6 +68,9 @@ _ARGUMENT_OF_FIELD: Final = {
     "timeout_s": "max_timeout",
 }
 
+# Metrics Insights by parts is asked for by arguments of their own, which become the only query.
+_PATH_OF_PARTS: Final = "queries[0].insights."
+
 _SUBSTITUTES: Final = {
     "oauth": "sign-in",
     "authentication": "sign-in",
@@ -110,6 +113,7 @@ def explain_arguments(tool_name: str, error: ValidationError) -> str:
 
 def argument_of(field: str) -> str:
     """The tool argument that a field of a gRPC request stands for; a path keeps what follows its first name."""
+    field = field.removeprefix(_PATH_OF_PARTS)
     name = re.split(r"[.\[]", field, maxsplit=1)[0]
     return _ARGUMENT_OF_FIELD.get(name, name) + field[len(name) :]
 

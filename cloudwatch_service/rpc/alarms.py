@@ -16,6 +16,7 @@ from cloudwatch_service.domain.alarm_history import HistoryItem, TimeRangeSugges
 from cloudwatch_service.domain.alarm_rules import component_names
 from cloudwatch_service.domain.alarms import Alarm, AlarmType
 from cloudwatch_service.rpc.fields import count_or_default, required_text, time_or_none, to_timestamp
+from cloudwatch_service.rpc.optional_parts import or_warning
 
 _DEFAULT_MAX_ITEMS: Final = 50
 _TYPE: Final = {
@@ -52,7 +53,7 @@ class AlarmsServicer(AlarmsServiceServicer):
         request: pb.GetAlarmHistoryRequest,
         context: grpc.aio.ServicerContext[pb.GetAlarmHistoryRequest, pb.GetAlarmHistoryResponse],
     ) -> pb.GetAlarmHistoryResponse:
-        """Raises ServiceError."""
+        """Raises ServiceError. The alarm itself may be a warning, because its history is worth having."""
         query = history_query(
             required_text(request.alarm_name, "alarm_name"),
             time_or_none(request, "start_time"),
@@ -62,12 +63,15 @@ class AlarmsServicer(AlarmsServiceServicer):
             now=self._now(),
         )
         async with self._sessions.open(request.account, request.region) as session:
-            (items, has_more), alarm = await both(read_history(session, query), find_alarm(session, query.alarm_name))
+            (items, has_more), (alarm, warnings) = await both(
+                read_history(session, query), or_warning(find_alarm(session, query.alarm_name), "the alarm")
+            )
         return pb.GetAlarmHistoryResponse(
             alarm=_alarm(alarm) if alarm else None,
             items=map(_history_item, items),
             time_range_suggestions=map(_suggestion, suggest_time_ranges(items, alarm)),
             has_more=has_more,
+            warnings=warnings,
         )
 
     async def ListAlarmComponents(

@@ -16,15 +16,12 @@ from cloudwatch_service.aws.session import SessionSource, UserSession
 from cloudwatch_service.domain.insights import QueryResult, QueryStatistics, check_timeout_s, insights_query
 from cloudwatch_service.domain.log_groups import LogGroup, LogGroupFilter, SavedQuery, associated, check_filter
 from cloudwatch_service.rpc.fields import count_or_default, required_text, time_or_none, to_timestamp
+from cloudwatch_service.rpc.optional_parts import or_warning
 from servicekit.deadlines import remaining_s
-from servicekit.errors import Reason, ServiceError
 
 _DEFAULT_PAGE_SIZE: Final = 50
 _MANY_ROWS: Final = 1_000  # from here on building the message takes long enough to make other users wait
 _RESERVE_S: Final = 1.0  # kept back from the call's deadline to stop a query and answer with what it found
-_REFUSALS_BY_AWS: Final = frozenset(
-    {Reason.AWS_ACCESS_DENIED, Reason.AWS_INVALID_REQUEST, Reason.AWS_THROTTLED, Reason.AWS_UNAVAILABLE}
-)
 
 
 class LogsServicer(LogsServiceServicer):
@@ -108,12 +105,8 @@ async def _saved_queries(session: UserSession, *, wanted: bool) -> tuple[list[Sa
     """The saved queries if `wanted`, and a warning instead when AWS does not give them."""
     if not wanted:
         return [], []
-    try:
-        return await list_saved_queries(session), []
-    except ServiceError as error:
-        if error.reason not in _REFUSALS_BY_AWS:
-            raise
-        return [], [f"saved queries could not be read: {error.message}"]
+    queries, warnings = await or_warning(list_saved_queries(session), "saved queries")
+    return queries or [], warnings
 
 
 def _log_group(group: LogGroup) -> pb.LogGroup:

@@ -1,5 +1,6 @@
 """The alarm tools. Both spellings of dimensions, {Name, Value} and {name: value}, are what callers know."""
 
+from itertools import chain, zip_longest
 from typing import Annotated, Final
 
 from cwmcp.cloudwatch.v1 import alarms_service_pb2 as pb
@@ -42,12 +43,14 @@ async def _get_active_alarms(arguments: ActiveAlarmsArguments, call: ToolCall) -
     answer = await call.backends.alarms.ListActiveAlarms(request, **call.rpc_options())
     metric_alarms = [_metric_alarm(alarm) for alarm in answer.metric_alarms]
     composite_alarms = [_composite_alarm(alarm) for alarm in answer.composite_alarms]
-    shown = take_fitting(metric_alarms + composite_alarms)
+    # By turns, so that neither kind crowds out the other.
+    by_turns = chain.from_iterable(zip_longest(composite_alarms, metric_alarms))
+    shown = take_fitting(alarm for alarm in by_turns if alarm is not None)
     is_cut = len(shown) < len(metric_alarms) + len(composite_alarms)
     has_more = answer.has_more or is_cut
     return {
-        "metric_alarms": shown[: len(metric_alarms)],
-        "composite_alarms": shown[len(metric_alarms) :],
+        "metric_alarms": [alarm for alarm in shown if "alarm_rule" not in alarm],
+        "composite_alarms": [alarm for alarm in shown if "alarm_rule" in alarm],
         "has_more_results": has_more,
         "message": _active_message(len(shown), has_more=has_more, is_full=is_cut or len(shown) == _MAX_ITEMS),
     }
@@ -127,7 +130,7 @@ async def _get_alarm_history(arguments: AlarmHistoryArguments, call: ToolCall) -
     items = take_fitting(_history_item(item) for item in answer.items)
     has_more = answer.has_more or len(items) < len(answer.items)
     return {
-        "alarm_details": _details(answer.alarm) if answer.HasField("alarm") else _unknown(arguments.alarm_name),
+        "alarm_details": _details(answer.alarm) if answer.HasField("alarm") else _unknown(arguments.alarm_name, answer),
         "history_items": items,
         "time_range_suggestions": [_suggestion(suggestion) for suggestion in answer.time_range_suggestions],
         "has_more_results": has_more,
@@ -163,8 +166,8 @@ def _details(alarm: pb.Alarm) -> JsonObject:
     }
 
 
-def _unknown(alarm_name: str) -> JsonObject:
-    reason = "No alarm of this name exists now in this account and region."
+def _unknown(alarm_name: str, answer: pb.GetAlarmHistoryResponse) -> JsonObject:
+    reason = " ".join(answer.warnings) or "No alarm of this name exists now in this account and region."
     return {**_details(pb.Alarm(name=alarm_name, description=reason)), "current_state": "Unknown"}
 
 

@@ -110,6 +110,8 @@ def test_long_messages_are_cut() -> None:
         ("queries[2].period_s", "queries[2].period_s"),
         ("filters[0].name", "dimensions[0].name"),
         ("account_identifiers", "account_identifiers"),
+        ("queries[0].insights.filters[1].value", "dimensions[1].value"),
+        ("queries[1].metric_stat.namespace", "queries[1].metric_stat.namespace"),
     ],
 )
 def test_argument_of_field(field: str, argument: str) -> None:

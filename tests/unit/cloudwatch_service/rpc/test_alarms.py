@@ -124,6 +124,15 @@ async def test_history_of_a_deleted_alarm_has_no_alarm() -> None:
     assert not item.HasField("new_state")
 
 
+async def test_history_is_worth_having_without_the_alarm() -> None:
+    session = FakeSession({"describe_alarm_history": [{"AlarmHistoryItems": [{}]}], "describe_alarms": [denied("it")]})
+    request = pb.GetAlarmHistoryRequest(alarm_name="cpu")
+    response = await _servicer(FakeSessions(session)).GetAlarmHistory(request, CONTEXT)
+    assert len(response.items) == 1
+    assert not response.HasField("alarm")
+    assert list(response.warnings) == ["the alarm could not be read: AWS refused it"]
+
+
 @pytest.mark.parametrize(
     ("request_", "field"),
     [

@@ -169,11 +169,12 @@ class GetAlarmHistoryResponse(_message.Message):
     ITEMS_FIELD_NUMBER: _builtins.int
     TIME_RANGE_SUGGESTIONS_FIELD_NUMBER: _builtins.int
     HAS_MORE_FIELD_NUMBER: _builtins.int
+    WARNINGS_FIELD_NUMBER: _builtins.int
     has_more: _builtins.bool
     """Whether more events exist than were asked for."""
     @_builtins.property
     def alarm(self) -> Global___Alarm:
-        """The alarm as it is now. Unset when it no longer exists."""
+        """The alarm as it is now. Unset when it no longer exists, or cannot be read."""
 
     @_builtins.property
     def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___AlarmHistoryItem]:
@@ -183,6 +184,10 @@ class GetAlarmHistoryResponse(_message.Message):
     def time_range_suggestions(self) -> _containers.RepeatedCompositeFieldContainer[Global___TimeRangeSuggestion]:
         """Time ranges in which to look at metrics and logs."""
 
+    @_builtins.property
+    def warnings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What could not be read, such as the alarm itself without permission."""
+
     def __init__(
         self,
         *,
@@ -190,10 +195,11 @@ class GetAlarmHistoryResponse(_message.Message):
         items: _abc.Iterable[Global___AlarmHistoryItem] | None = ...,
         time_range_suggestions: _abc.Iterable[Global___TimeRangeSuggestion] | None = ...,
         has_more: _builtins.bool = ...,
+        warnings: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["alarm", b"alarm"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["alarm", b"alarm", "has_more", b"has_more", "items", b"items", "time_range_suggestions", b"time_range_suggestions"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alarm", b"alarm", "has_more", b"has_more", "items", b"items", "time_range_suggestions", b"time_range_suggestions", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
