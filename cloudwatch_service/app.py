@@ -18,6 +18,7 @@ from cwmcp.cloudwatch.v1 import metrics_service_pb2_grpc as metrics_grpc
 
 from cloudwatch_service.aws.credentials import AuthServiceCredentials
 from cloudwatch_service.aws.pool import ClientPool
+from cloudwatch_service.aws.scan_control import ScanControl
 from cloudwatch_service.aws.session import SessionSource
 from cloudwatch_service.aws.shared_clients import SharedClients
 from cloudwatch_service.catalog.reader import CatalogReader, CatalogSource
@@ -60,7 +61,13 @@ async def open_service(settings: CloudwatchSettings) -> AsyncIterator[None]:
         clients = SharedClients()
         stack.push_async_callback(clients.close)
         source = AuthServiceCredentials(CredentialServiceStub(auth))
-        pool = ClientPool(clients, source, default_region=settings.aws_region, limits=settings.pool_limits)
+        pool = ClientPool(
+            clients,
+            source,
+            default_region=settings.aws_region,
+            limits=settings.pool_limits,
+            scan_control=ScanControl(settings.scan_limits),
+        )
         stack.push_async_callback(pool.close)
         await stack.enter_async_context(in_background(pool.keep_dropping_idle()))
         catalog = CatalogReader()

@@ -6,8 +6,11 @@ from pydantic import Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from cloudwatch_service.aws.pool import PoolLimits
+from cloudwatch_service.domain.scan_limits import ScanLimits
 from servicekit import settings as shared
 from servicekit.settings import GrpcServiceSettings
+
+_BYTES_PER_GB = 1_000_000_000
 
 
 class CloudwatchSettings(GrpcServiceSettings):
@@ -25,6 +28,8 @@ class CloudwatchSettings(GrpcServiceSettings):
     max_users: int = Field(default=20_000, ge=1)
     max_idle_s: float = Field(default=900.0, gt=0)
     max_concurrent_calls_per_user: int = Field(default=10, ge=1)
+    max_scanned_gb_per_user_day: float = Field(default=2_000.0, ge=0)
+    max_estimated_gb_per_query: float = Field(default=1_000.0, ge=0)
 
     @model_validator(mode="after")
     def _safe(self) -> Self:
@@ -39,6 +44,14 @@ class CloudwatchSettings(GrpcServiceSettings):
             max_entries=self.max_users,
             max_idle_s=self.max_idle_s,
             max_concurrent_calls_per_user=self.max_concurrent_calls_per_user,
+        )
+
+    @property
+    def scan_limits(self) -> ScanLimits:
+        """What users' Logs Insights queries may scan."""
+        return ScanLimits(
+            per_user_day_bytes=round(self.max_scanned_gb_per_user_day * _BYTES_PER_GB),
+            per_query_bytes=round(self.max_estimated_gb_per_query * _BYTES_PER_GB),
         )
 
 

@@ -5,6 +5,7 @@ import json
 import logging
 import secrets
 import sys
+from typing import Any
 
 from opentelemetry import trace
 
@@ -13,11 +14,14 @@ from servicekit.identity import find_principal
 
 
 class JsonLines(logging.Formatter):
-    """One JSON object a record: time, level, logger, message, trace id and user id where there are any."""
+    """One JSON object a record: time, level, logger, message, trace id and user id where there are any.
+
+    A record for machines has more: what `extra={"facts": {...}}` gave to the logger.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         """Render `record`; exceptions as text in `exception`."""
-        line: dict[str, str] = {
+        line: dict[str, Any] = {
             "time": dt.datetime.fromtimestamp(record.created, dt.UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,
             "logger": record.name,
@@ -29,6 +33,7 @@ class JsonLines(logging.Formatter):
         principal = find_principal()
         if principal is not None:
             line["user_id"] = principal.user_id
+        line |= getattr(record, "facts", {})
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return json.dumps(line, ensure_ascii=False)

@@ -2,6 +2,7 @@
 
 AWS charges for what a query scans and allows few at a time, so every way out of `run_query` other than the query's own
 end stops it at AWS: cancellation, an early close, a failure, the timeout, and a cancellation before its id is known.
+What a query may scan is limited, and what it did scan is recorded, by `scan_control` for every query that is run here.
 """
 
 import asyncio
@@ -11,6 +12,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapp
 from dataclasses import dataclass
 from typing import Any, Final
 
+from cloudwatch_service.aws.scan_control import AdmittedQuery
 from cloudwatch_service.aws.session import UserSession
 from cloudwatch_service.domain.insights import InsightsQuery, QueryResult, parse_progress, parse_result
 from servicekit.errors import Reason, ServiceError
@@ -20,6 +22,9 @@ _FIRST_DELAY_S: Final = 0.2
 _DELAY_FACTOR: Final = 1.5
 _LAST_DELAY_S: Final = 1.0
 _MANY_ROWS: Final = 1_000  # from here on parsing takes long enough to make other users wait
+# How queries that did not end by themselves are recorded; AWS's own words are for those that did.
+_STOPPED: Final = "Stopped"
+_TIMED_OUT: Final = "TimedOut"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,37 +49,31 @@ async def run_query(
 ) -> AsyncGenerator[QueryStep]:
     """Start `query` and yield its progress until AWS or the timeout ends it; at the timeout, the rows found so far.
 
-    Close it (`contextlib.aclosing`) inside the session: closing is what stops a query given up. Raises ServiceError.
+    Close it (`contextlib.aclosing`) inside the session: closing is what stops a query given up. Raises ServiceError,
+    with SCAN_LIMIT_EXCEEDED when the query may not run.
     """
     ends = pace.clock() + timeout_s
-    query_id = await _start(session, query)
-    running = True
+    admitted = await session.scan_control.admit(session, query)
+    running_id, status = "", _STOPPED
     try:
+        query_id = running_id = await _start(session, query, admitted)
         yield QueryStep(QueryResult(query_id, "Scheduled"), done=False)
         delay_s = _FIRST_DELAY_S
         while True:
-            await pace.sleep(max(0.0, min(delay_s, ends - pace.clock())))
-            try:
-                answer = await session.call("logs", "get_query_results", queryId=query_id)
-            except ServiceError as error:
-                if error.reason is not Reason.AWS_THROTTLED or pace.clock() >= ends:
-                    raise
-                delay_s = _LAST_DELAY_S  # the query runs on; only asking for it was too much
-                continue
+            answer = await _poll(session, query_id, delay_s, ends, pace)
             progress = parse_progress(query_id, answer)
-            running = not progress.ended
-            timed_out = running and pace.clock() >= ends
-            if timed_out or not running:
+            await admitted.note(progress)
+            timed_out = not progress.ended and pace.clock() >= ends
+            if timed_out or progress.ended:
                 break
             yield QueryStep(progress, done=False)
             delay_s = min(delay_s * _DELAY_FACTOR, _LAST_DELAY_S)
-        if running:
-            running = False
+        running_id, status = "", _TIMED_OUT if timed_out else progress.status
+        if timed_out:
             await _outlast(_stop(session, query_id))
         yield QueryStep(await _parse(query_id, answer), done=True, timed_out=timed_out)
     finally:
-        if running:
-            await _outlast(_stop(session, query_id))
+        await _outlast(_wind_up(session, admitted, running_id, status))
 
 
 async def get_results(session: UserSession, query_id: str) -> QueryResult:
@@ -94,7 +93,26 @@ async def _parse(query_id: str, answer: Mapping[str, Any]) -> QueryResult:
     return parse_result(query_id, answer)
 
 
-async def _start(session: UserSession, query: InsightsQuery) -> str:
+async def _poll(session: UserSession, query_id: str, delay_s: float, ends: float, pace: Pace) -> dict[str, Any]:
+    """The query's state in `delay_s`, or later where AWS asks to slow down: the query runs on meanwhile."""
+    while True:
+        await pace.sleep(max(0.0, min(delay_s, ends - pace.clock())))
+        try:
+            return await session.call("logs", "get_query_results", queryId=query_id)
+        except ServiceError as error:
+            if error.reason is not Reason.AWS_THROTTLED or pace.clock() >= ends:
+                raise
+            delay_s = _LAST_DELAY_S
+
+
+async def _wind_up(session: UserSession, admitted: AdmittedQuery, running_id: str, status: str) -> None:
+    """Stop the query if it still runs, and close its account."""
+    if running_id:
+        await _stop(session, running_id)
+    await admitted.close(status)
+
+
+async def _start(session: UserSession, query: InsightsQuery, admitted: AdmittedQuery) -> str:
     """The id of the started query. When cancelled meanwhile, waits for the id, to stop what nobody waits for."""
     parameters: dict[str, Any] = {
         "logGroupIdentifiers" if query.by_identifier else "logGroupNames": list(query.log_groups),
@@ -104,7 +122,7 @@ async def _start(session: UserSession, query: InsightsQuery) -> str:
     }
     if query.limit is not None:
         parameters["limit"] = query.limit
-    starting = asyncio.create_task(_query_id(session, parameters))
+    starting = asyncio.create_task(_query_id(session, parameters, admitted))
     try:
         return await asyncio.shield(starting)
     except asyncio.CancelledError:
@@ -112,10 +130,11 @@ async def _start(session: UserSession, query: InsightsQuery) -> str:
         raise
 
 
-async def _query_id(session: UserSession, parameters: Mapping[str, Any]) -> str:
+async def _query_id(session: UserSession, parameters: Mapping[str, Any], admitted: AdmittedQuery) -> str:
     """Start the query detached: cut off by the deadline of the RPC, it might run without anybody knowing its id."""
     answer = await session.call_detached("logs", "start_query", **parameters)
     query_id: str = answer["queryId"]
+    await admitted.note(QueryResult(query_id, "Scheduled"))
     return query_id
 
 

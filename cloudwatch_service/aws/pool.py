@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from cloudwatch_service.aws.credentials import CredentialSource, IssuedCredentials
+from cloudwatch_service.aws.scan_control import ScanControl
 from cloudwatch_service.aws.session import Account
 from cloudwatch_service.aws.shared_clients import SharedClients
 from cloudwatch_service.aws.user_session import PooledSession
@@ -144,12 +145,14 @@ class ClientPool:
         *,
         default_region: str,
         limits: PoolLimits | None = None,
+        scan_control: ScanControl | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._clients = clients
         self._source = source
         self._default_region = default_region
         self._limits = limits or PoolLimits()
+        self._scan_control = scan_control or ScanControl()
         self._clock = clock
         self._entries: OrderedDict[_Key, _Entry] = OrderedDict()
         self._detached: set[asyncio.Task[Any]] = set()
@@ -168,7 +171,7 @@ class ClientPool:
         try:
             credentials = await entry.current()
             chosen = await self._choose_region(credentials.account, region)
-            yield PooledSession(self._clients, entry, credentials, chosen, self._detach)
+            yield PooledSession(self._clients, entry, credentials, chosen, self._detach, key[0], self._scan_control)
         finally:
             self._give_back(key, entry)
 

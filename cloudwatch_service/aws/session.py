@@ -2,7 +2,10 @@
 
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+if TYPE_CHECKING:  # they know sessions
+    from cloudwatch_service.aws.scan_control import ScanControl
 
 AwsService = Literal["cloudwatch", "logs"]
 
@@ -31,6 +34,16 @@ class UserSession(Protocol):
     @property
     def region(self) -> str:
         """The region that calls go to."""
+        ...
+
+    @property
+    def user_id(self) -> str:
+        """Whose session it is."""
+        ...
+
+    @property
+    def scan_control(self) -> "ScanControl":
+        """What admits this user's Logs Insights queries; `insights.run_query` alone asks it."""
         ...
 
     async def call(self, service: AwsService, operation: str, **parameters: Any) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 from cloudwatch_service.aws.credentials import IssuedCredentials
 from cloudwatch_service.aws.errors import are_keys_refused, broken_answer, request_id, to_service_error
+from cloudwatch_service.aws.scan_control import ScanControl
 from cloudwatch_service.aws.session import Account, AwsService
 from cloudwatch_service.aws.shared_clients import SharedClients, signing_as
 from servicekit.deadlines import remaining_s
@@ -55,12 +56,16 @@ class PooledSession:
         credentials: IssuedCredentials,
         region: str,
         detach: Callable[[Awaitable[dict[str, Any]]], Awaitable[dict[str, Any]]],
+        user_id: str,
+        scan_control: ScanControl,
     ) -> None:
         self._clients = clients
         self._keys = keys
         self._credentials = credentials
         self._region = region
         self._detach = detach
+        self._user_id = user_id
+        self._scan_control = scan_control
 
     @property
     def account(self) -> Account:
@@ -71,6 +76,16 @@ class PooledSession:
     def region(self) -> str:
         """The region that calls go to."""
         return self._region
+
+    @property
+    def user_id(self) -> str:
+        """Whose session it is."""
+        return self._user_id
+
+    @property
+    def scan_control(self) -> ScanControl:
+        """See UserSession."""
+        return self._scan_control
 
     async def call(self, service: AwsService, operation: str, **parameters: Any) -> dict[str, Any]:
         """See UserSession."""

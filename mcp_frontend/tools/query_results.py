@@ -16,6 +16,7 @@ MAX_ROW_CHARACTERS: Final = 100_000
 REASONS_OF_QUERY: Final = frozenset(
     {
         Reason.INVALID_ARGUMENT,
+        Reason.SCAN_LIMIT_EXCEEDED,
         Reason.AWS_ACCESS_DENIED,
         Reason.AWS_NOT_FOUND,
         Reason.AWS_INVALID_REQUEST,

@@ -15,6 +15,7 @@ from botocore import xform_name
 from botocore.model import OperationModel
 from botocore.validate import validate_parameters
 
+from cloudwatch_service.aws.scan_control import ScanControl
 from cloudwatch_service.aws.session import Account, AwsService
 from servicekit.errors import Reason, ServiceError
 
@@ -43,6 +44,9 @@ class FakeSession:
     answers: dict[str, list[Answer]] = field(default_factory=dict)
     account: Account = ACCOUNT
     region: str = "eu-west-1"
+    user_id: str = "u-tester"
+    scan_control: ScanControl = field(default_factory=ScanControl)
+    """Without limits, unless a test gives some."""
     calls: list[RecordedCall] = field(default_factory=list)
 
     async def call(self, service: AwsService, operation: str, **parameters: Any) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from cloudwatch_service.domain.scan_limits import ScanLimits
 from cloudwatch_service.settings import load
 from servicekit.settings import SettingsError
 
@@ -26,6 +27,16 @@ def test_what_is_required_is_enough(environment: pytest.MonkeyPatch) -> None:
     assert settings.aws_region == "us-east-1"
     assert settings.pool_limits.max_entries == 20_000
     assert settings.callers == ("mcp-frontend", "agent")
+
+
+def test_scan_limits_are_generous_and_can_be_set_or_switched_off(environment: pytest.MonkeyPatch) -> None:
+    assert load().scan_limits == ScanLimits(2_000 * 10**9, 1_000 * 10**9)
+    environment.setenv("CLOUDWATCH_MAX_SCANNED_GB_PER_USER_DAY", "0")
+    environment.setenv("CLOUDWATCH_MAX_ESTIMATED_GB_PER_QUERY", "0.5")
+    assert load().scan_limits == ScanLimits(0, 5 * 10**8)
+    environment.setenv("CLOUDWATCH_MAX_ESTIMATED_GB_PER_QUERY", "-1")
+    with pytest.raises(SettingsError, match="CLOUDWATCH_MAX_ESTIMATED_GB_PER_QUERY"):
+        load()
 
 
 def test_the_frontends_names_of_the_first_plan_may_be_there_too(environment: pytest.MonkeyPatch) -> None:

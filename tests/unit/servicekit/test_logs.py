@@ -42,6 +42,13 @@ def test_a_line_is_joined_to_the_trace_and_the_user() -> None:
     assert "alice@example.com" not in str(found)
 
 
+def test_facts_are_fields_of_the_line(caplog: pytest.LogCaptureFixture) -> None:
+    logging.getLogger("a.b").warning("ended", extra={"facts": {"bytes_scanned": 5}})
+    [record] = caplog.records
+    found = json.loads(JsonLines().format(record))
+    assert (found["message"], found["bytes_scanned"]) == ("ended", 5)
+
+
 def test_an_exception_is_part_of_the_line() -> None:
     try:
         raise ValueError("broken")

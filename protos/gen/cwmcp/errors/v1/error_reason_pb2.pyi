@@ -62,6 +62,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """The named account is not among the user's. ErrorInfo.metadata.accounts lists those that are."""
     ERROR_REASON_REGION_NOT_ALLOWED: _ErrorReason.ValueType  # 43
     """The region is not allowed for the account. ErrorInfo.metadata.regions lists those that are."""
+    ERROR_REASON_SCAN_LIMIT_EXCEEDED: _ErrorReason.ValueType  # 44
+    """The Logs Insights query was not started: by estimate, or after the user's queries of today, it would scan too much.
+    ErrorInfo.metadata has limit_bytes and, where known, estimated_bytes, scanned_bytes and resets (a time, UTC).
+    """
     ERROR_REASON_ROLE_REFUSED: _ErrorReason.ValueType  # 60
     """AWS refused to issue credentials for the account's role."""
     ERROR_REASON_ACCOUNT_MISCONFIGURED: _ErrorReason.ValueType  # 61
@@ -120,6 +124,10 @@ ERROR_REASON_ACCOUNT_NOT_ALLOWED: ErrorReason.ValueType  # 42
 """The named account is not among the user's. ErrorInfo.metadata.accounts lists those that are."""
 ERROR_REASON_REGION_NOT_ALLOWED: ErrorReason.ValueType  # 43
 """The region is not allowed for the account. ErrorInfo.metadata.regions lists those that are."""
+ERROR_REASON_SCAN_LIMIT_EXCEEDED: ErrorReason.ValueType  # 44
+"""The Logs Insights query was not started: by estimate, or after the user's queries of today, it would scan too much.
+ErrorInfo.metadata has limit_bytes and, where known, estimated_bytes, scanned_bytes and resets (a time, UTC).
+"""
 ERROR_REASON_ROLE_REFUSED: ErrorReason.ValueType  # 60
 """AWS refused to issue credentials for the account's role."""
 ERROR_REASON_ACCOUNT_MISCONFIGURED: ErrorReason.ValueType  # 61
