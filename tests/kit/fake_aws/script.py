@@ -14,7 +14,8 @@ from tests.kit.fake_aws.signature import access_denied
 from tests.kit.fake_aws.wire import AwsError, Call
 from tests.kit.gate import Gate
 
-Answer = Mapping[str, Any] | Callable[[Call], Mapping[str, Any]]
+Answer = Mapping[str, Any] | bytes | Callable[[Call], Mapping[str, Any]]
+"""A result, what makes one of the call, or a body as it is."""
 Effect = Callable[[Call], AwsError | None]
 
 _THROTTLES = {
@@ -119,7 +120,7 @@ class Script:
                 rule.gate.release()
         self._rules.clear()
 
-    async def play(self, call: Call) -> Mapping[str, Any] | None:
+    async def play(self, call: Call) -> Mapping[str, Any] | bytes | None:
         """Do what the rules say about the call. Returns the scripted answer, if any; raises the scripted failure."""
         if not self._rules:
             return None

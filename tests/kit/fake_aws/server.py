@@ -187,7 +187,7 @@ class FakeAws(Script):
 
     async def _perform(
         self, call: Call, request: web.BaseRequest, body: bytes, claim: Claim | None
-    ) -> Mapping[str, Any]:
+    ) -> Mapping[str, Any] | bytes:
         if len(body) > _MAX_BODY_BYTES:
             raise AwsError("RequestEntityTooLarge", 413, "The request is too large.")
         if call.operation not in _UNSIGNED_OPERATIONS:
@@ -247,7 +247,9 @@ def _read_call(request: web.BaseRequest, body: bytes, claim: Claim | None) -> Ca
     return Call(service, operation, protocol, region, "", None, parameters, str(uuid.uuid4()))
 
 
-def _rendered(call: Call, result: Mapping[str, Any]) -> bytes:
+def _rendered(call: Call, result: Mapping[str, Any] | bytes) -> bytes:
+    if isinstance(result, bytes):
+        return result
     if call.protocol == "query_json":
         return query_json.render(call.service, call.operation, result)
     return render(call, result)

@@ -15,7 +15,6 @@ from servicekit.deadlines import deadline_in
 from servicekit.errors import Reason, ServiceError
 from servicekit.identity import Principal, acting_for
 from tests.kit.fake_aws import DEFAULT_ACCOUNTS, FakeAws
-from tests.kit.fake_aws.wire import RawXml
 
 ACCOUNT_ID = DEFAULT_ACCOUNTS[0]
 ACCOUNT = Account("payments", ACCOUNT_ID, "", (), "us-east-1", True)
@@ -236,7 +235,7 @@ async def test_refused_keys_are_replaced_for_a_detached_call_too(setup: _Setup) 
 
 
 async def test_an_answer_that_cannot_be_read_is_an_outage_and_not_quoted(setup: _Setup) -> None:
-    setup.aws.answer("cloudwatch:DescribeAlarms", RawXml("<html>of some proxy"))
+    setup.aws.answer("cloudwatch:DescribeAlarms", b"<html>of some proxy")
     with pytest.raises(ServiceError, match="cannot be read") as caught:
         await setup.describe_alarms()
     assert caught.value.reason is Reason.AWS_UNAVAILABLE
