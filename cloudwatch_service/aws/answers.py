@@ -1,14 +1,17 @@
-"""Parses AWS's answers, large ones in a thread, so that one user's many points or rows do not make others wait.
+"""Parses AWS's answers, large ones elsewhere, so that one user's many points or rows do not make others wait.
 
-It must not know any operation. Only one large answer is parsed at a time: more threads would take turns with the event
-loop anyway. XML is fed in pieces, because a single one of several megabytes keeps the interpreter to itself. Garbage is
-not collected meanwhile: the hundred thousands of nodes of a document are none, and looking through them stops everybody
-for longer than anything else here. tests/contract/test_botocore_parsing.py pins what is relied on.
+It must not know any operation. What has a packed form is parsed by a worker process, which shares no interpreter with
+the event loop; anything else, or when a worker has broken down, in a thread. Only one large answer is parsed in a
+thread at a time: more threads would take turns with the event loop anyway. XML is fed in pieces, because a single one
+of several megabytes keeps the interpreter to itself. Garbage is not collected meanwhile: the hundred thousands of nodes
+of a document are none, and looking through them stops everybody for longer than anything else here.
+tests/contract/test_botocore_parsing.py pins what is relied on.
 """
 
 import asyncio
 import gc
-from collections.abc import Callable, Coroutine
+import logging
+from collections.abc import Callable, Coroutine, Mapping
 from datetime import datetime
 from typing import Any, Final
 from xml.etree import ElementTree
@@ -16,15 +19,31 @@ from xml.etree import ElementTree
 from aiobotocore.parsers import AioQueryParser, AioResponseParserFactory
 from botocore.parsers import ResponseParserError
 
+from servicekit.worker_processes import WorkerBroken, WorkerProcesses
+
+_log = logging.getLogger(__name__)
 _LARGE_BYTES: Final = 128 * 1024
 _PIECE_BYTES: Final = 64 * 1024
 
+PackedParser = Callable[[Mapping[str, Any]], dict[str, Any]]
+"""Parses a response (headers, status_code, body) in a worker process to something that is quick to take over."""
+
 
 class AnswerParsers:
-    """Makes the parsers of one botocore session, in place of its own "response_parser_factory"."""
+    """Makes the parsers of one botocore session, in place of its own "response_parser_factory".
 
-    def __init__(self, timestamp_parser: Callable[[Any], datetime]) -> None:
+    `packed` has the worker's functions for large answers of the query protocol, by the name of their output shape.
+    """
+
+    def __init__(
+        self,
+        timestamp_parser: Callable[[Any], datetime],
+        workers: WorkerProcesses,
+        packed: Mapping[str, PackedParser],
+    ) -> None:
         self._timestamp_parser = timestamp_parser
+        self._workers = workers
+        self._packed = packed
         self._others = AioResponseParserFactory()
         self._others.set_parser_defaults(timestamp_parser=timestamp_parser)
         self._turn = asyncio.Lock()
@@ -32,21 +51,32 @@ class AnswerParsers:
     def create_parser(self, protocol_name: str) -> "_Parser":
         """The parser of a protocol, such as "query" or "json"."""
         if protocol_name == "query":
-            return _Parser(_QueryParser(timestamp_parser=self._timestamp_parser), self._turn)
-        return _Parser(self._others.create_parser(protocol_name), self._turn)
+            parser = _QueryParser(timestamp_parser=self._timestamp_parser)
+            return _Parser(parser, self._turn, self._workers, self._packed)
+        return _Parser(self._others.create_parser(protocol_name), self._turn, self._workers, {})
 
 
 class _Parser:
     """A botocore parser that leaves the event loop to others."""
 
-    def __init__(self, parser: Any, turn: asyncio.Lock) -> None:
+    def __init__(
+        self, parser: Any, turn: asyncio.Lock, workers: WorkerProcesses, packed: Mapping[str, PackedParser]
+    ) -> None:
         self._parser = parser
         self._turn = turn
+        self._packed = packed
+        self._workers = workers
 
     async def parse(self, response: dict[str, Any], shape: Any) -> Any:
         """What `response` says."""
         if len(response["body"]) < _LARGE_BYTES:
             return await self._parser.parse(response, shape)
+        pack = self._packed.get(shape.name) if shape else None
+        if pack is not None:
+            try:
+                return await self._workers.run(pack, {**response, "headers": dict(response["headers"])})
+            except WorkerBroken:
+                _log.exception("a large answer is parsed in the service itself")
         async with self._turn:
             return await asyncio.to_thread(self._parse_without_collecting, response, shape)
 

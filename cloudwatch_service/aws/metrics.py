@@ -13,7 +13,7 @@ from cloudwatch_service.aws.pages import next_token, pages
 from cloudwatch_service.aws.session import UserSession
 from cloudwatch_service.domain.metric_periods import MAX_POINTS_PER_SERIES
 from cloudwatch_service.domain.metric_queries import MetricPlan, MetricStat, PlannedQuery
-from cloudwatch_service.domain.metric_series import SeriesPage, count_points, parse_page
+from cloudwatch_service.domain.metric_series import SeriesPage, count_loose_points, parse_page
 from servicekit.errors import invalid
 
 _PAGE_POINTS: Final = 5_000
@@ -53,7 +53,7 @@ async def _read(session: UserSession, plan: MetricPlan) -> AsyncGenerator[Series
     )
     answer: dict[str, Any] = {}
     async for answer in answers:
-        if count_points(answer) > _MANY_POINTS:
+        if count_loose_points(answer) > _MANY_POINTS:
             yield await asyncio.to_thread(parse_page, answer, period_s_of)
         else:
             yield parse_page(answer, period_s_of)

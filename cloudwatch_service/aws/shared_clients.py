@@ -23,10 +23,13 @@ from aiobotocore.credentials import AioCredentialResolver, AioCredentials
 from botocore.exceptions import ClientError, NoCredentialsError
 
 from cloudwatch_service.aws.answers import AnswerParsers
+from cloudwatch_service.aws.metric_columns import OUTPUT_SHAPE, parse_metric_data
 from cloudwatch_service.aws.session import AwsService
+from servicekit.worker_processes import WorkerProcesses
 
 _SIGNED_BY: Final = re.compile(r"Credential=([^/]+)/")
 _MAX_ATTEMPTS: Final = 3
+_MAX_WORKERS: Final = 2
 _UNAVAILABLE: Final = 503
 
 
@@ -62,10 +65,12 @@ class SharedClients:
     """The clients of this process, made on first use and closed together."""
 
     def __init__(self, *, max_connections: int = 200, connect_timeout_s: float = 3.0, read_timeout_s: float = 30.0):
+        self._workers = WorkerProcesses(_MAX_WORKERS)
+        parsers = AnswerParsers(parse_timestamp, self._workers, {OUTPUT_SHAPE: parse_metric_data})
         session = aiobotocore.session.AioSession()
         # No environment, no files, no instance metadata: there is nothing that could provide credentials.
         session.register_component("credential_provider", AioCredentialResolver(providers=[]))
-        session.register_component("response_parser_factory", AnswerParsers(parse_timestamp))
+        session.register_component("response_parser_factory", parsers)
         self._session = aioboto3.Session(botocore_session=session)
         self._botocore_session = session
         self._config = AioConfig(
@@ -106,6 +111,7 @@ class SharedClients:
         await asyncio.gather(*self._opening.values(), return_exceptions=True)
         self._clients.clear()
         await self._stack.aclose()
+        await self._workers.close()
 
     async def _open(self, service: AwsService, region: str) -> Any:
         client = await self._stack.enter_async_context(

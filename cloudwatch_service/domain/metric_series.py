@@ -8,6 +8,8 @@ from itertools import pairwise
 from typing import Any, Final
 
 _MS_PER_S: Final = 1_000
+COLUMNS: Final = "Columns"
+"""The member of a result that may stand in for Timestamps and Values: (milliseconds since 1970, values), by time."""
 _WITH_DATA: Final = frozenset({"Complete", "PartialData"})
 
 
@@ -50,8 +52,8 @@ class SeriesPage:
         return sum(len(piece.times_ms) for piece in self.pieces)
 
 
-def count_points(answer: Mapping[str, Any]) -> int:
-    """The number of points in a page of a GetMetricData answer that is not parsed yet."""
+def count_loose_points(answer: Mapping[str, Any]) -> int:
+    """The number of points in a page of a GetMetricData answer that are not in columns yet."""
     return sum(len(raw.get("Values") or ()) for raw in answer.get("MetricDataResults") or ())
 
 
@@ -68,7 +70,7 @@ def parse_page(answer: Mapping[str, Any], period_s_of: Mapping[str, int]) -> Ser
         seen[query_id, label] += 1
         if (occurrence := seen[query_id, label]) > 1:
             label = f"{label} ({occurrence})"
-        times_ms, values = _columns(raw.get("Timestamps") or (), raw.get("Values") or ())
+        times_ms, values = raw.get(COLUMNS) or _columns(raw.get("Timestamps") or (), raw.get("Values") or ())
         pieces.append(
             SeriesPiece(
                 id=query_id,

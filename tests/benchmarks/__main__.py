@@ -1,13 +1,18 @@
-"""`python -m tests.benchmarks [latency|users|startup …]`: runs the measurements and prints their figures."""
+"""`python -m tests.benchmarks [latency|neighbour|users|startup …]`: runs the measurements and prints their figures."""
 
 import argparse
 import asyncio
 import os
 import platform
 
-from tests.benchmarks import latency, setting, startup, users
+from tests.benchmarks import latency, neighbour, setting, startup, users
 
-_MEASUREMENTS = {"latency": latency.measure, "startup": startup.measure, "users": users.measure}
+_MEASUREMENTS = {
+    "latency": latency.measure,
+    "neighbour": neighbour.measure,
+    "startup": startup.measure,
+    "users": users.measure,
+}
 
 
 async def main(names: list[str]) -> None:

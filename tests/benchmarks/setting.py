@@ -5,7 +5,7 @@ import os
 import statistics
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,12 +20,7 @@ from tests.kit.process import Child, child, json_line
 from tests.kit.services import SERVICES, Deployment, policy_for
 
 ACCOUNT: Final = "111111111111"
-CALL: Final = {
-    "jsonrpc": "2.0",
-    "id": 1,
-    "method": "tools/call",
-    "params": {"name": "get_active_alarms", "arguments": {}},
-}
+CALL: Final = {"jsonrpc": "2.0", "id": 1, "method": "tools/call"}
 _CLOCK_TICKS_PER_S: Final = os.sysconf("SC_CLK_TCK")
 
 
@@ -50,10 +45,13 @@ class Setting:
         }
         return self.issuer.mint(claims)
 
-    async def ask(self, token: str) -> None:
-        """One authenticated get_active_alarms. Raises RuntimeError when it is not answered."""
+    async def ask(
+        self, token: str, tool: str = "get_active_alarms", arguments: Mapping[str, Any] | None = None
+    ) -> None:
+        """One authenticated call. Raises RuntimeError when it is not answered."""
         headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
-        response = await self.http.post(self.deployment.mcp_url, json=CALL, headers=headers)
+        call = {**CALL, "params": {"name": tool, "arguments": arguments or {}}}
+        response = await self.http.post(self.deployment.mcp_url, json=call, headers=headers)
         if response.status_code != 200 or response.json()["result"]["isError"]:
             raise RuntimeError(response.text)
 

@@ -5,8 +5,9 @@ read XML by one method. An upgrade that changes any of it fails here.
 import asyncio
 import gc
 import json
+import os
 import threading
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import botocore.session
@@ -16,7 +17,10 @@ from botocore.parsers import ResponseParserError
 
 from cloudwatch_service.aws import answers
 from cloudwatch_service.aws.answers import AnswerParsers
+from cloudwatch_service.aws.metric_columns import OUTPUT_SHAPE, parse_metric_data
 from cloudwatch_service.aws.shared_clients import SharedClients, parse_timestamp
+from cloudwatch_service.domain.metric_series import COLUMNS
+from servicekit.worker_processes import WorkerProcesses
 
 SMALL, LARGE = 10, 5_000
 MINUTE_S = 60
@@ -49,6 +53,20 @@ def _query_results(rows: int) -> dict[str, Any]:
 
 
 @pytest.fixture
+async def workers() -> AsyncIterator[WorkerProcesses]:
+    """One worker, if it is needed."""
+    processes = WorkerProcesses(1)
+    yield processes
+    await processes.close()
+
+
+@pytest.fixture
+def parsers(workers: WorkerProcesses) -> AnswerParsers:
+    """Parsers that use threads for whatever is large."""
+    return AnswerParsers(parse_timestamp, workers, {})
+
+
+@pytest.fixture
 def threads(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, bool]]:
     """The names of the threads that parsed large answers, and whether garbage was collected meanwhile."""
     found: list[tuple[str, bool]] = []
@@ -68,13 +86,19 @@ def threads(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, bool]]:
     [("query", "cloudwatch", "GetMetricData", _metric_data), ("json", "logs", "GetQueryResults", _query_results)],
 )
 async def test_answers_mean_what_botocore_says_they_do(
-    threads: list[tuple[str, bool]], protocol: str, service: str, operation: str, make: Any, size: int
+    parsers: AnswerParsers,
+    threads: list[tuple[str, bool]],
+    protocol: str,
+    service: str,
+    operation: str,
+    make: Any,
+    size: int,
 ) -> None:
     shape = _shape(service, operation)
     plain = AioResponseParserFactory()
     plain.set_parser_defaults(timestamp_parser=parse_timestamp)
     expected = await plain.create_parser(protocol).parse(make(size), shape)
-    parsed: Mapping[str, Any] = await AnswerParsers(parse_timestamp).create_parser(protocol).parse(make(size), shape)
+    parsed: Mapping[str, Any] = await parsers.create_parser(protocol).parse(make(size), shape)
     assert parsed == expected
     assert [name != threading.main_thread().name for name, _ in threads] == ([True] if size == LARGE else [])
     assert not any(is_collecting for _, is_collecting in threads)
@@ -82,23 +106,63 @@ async def test_answers_mean_what_botocore_says_they_do(
 
 
 @pytest.mark.parametrize("size", [SMALL, LARGE])
-async def test_what_is_not_xml_is_botocores_error_and_not_quoted(size: int) -> None:
+async def test_what_is_not_xml_is_botocores_error_and_not_quoted(parsers: AnswerParsers, size: int) -> None:
     broken = _metric_data(size)
     broken["body"] = broken["body"][:-10]
     with pytest.raises(ResponseParserError) as caught:
-        await AnswerParsers(parse_timestamp).create_parser("query").parse(broken, _shape("cloudwatch", "GetMetricData"))
+        await parsers.create_parser("query").parse(broken, _shape("cloudwatch", "GetMetricData"))
     assert len(str(caught.value)) < 200
     assert gc.isenabled()
 
 
-async def test_one_who_gives_up_stops_nobody() -> None:
-    parser, shape = AnswerParsers(parse_timestamp).create_parser("query"), _shape("cloudwatch", "GetMetricData")
+async def test_one_who_gives_up_stops_nobody(parsers: AnswerParsers) -> None:
+    parser, shape = parsers.create_parser("query"), _shape("cloudwatch", "GetMetricData")
     parsing = [asyncio.create_task(parser.parse(_metric_data(LARGE), shape)) for _ in range(4)]
     await asyncio.sleep(0)
     parsing[0].cancel()
     parsing[2].cancel()
     found = await asyncio.gather(*parsing, return_exceptions=True)
     assert [isinstance(one, dict) for one in found] == [False, True, False, True]
+
+
+async def test_a_worker_gives_the_same_in_columns(workers: WorkerProcesses, threads: list[tuple[str, bool]]) -> None:
+    shape = _shape("cloudwatch", "GetMetricData")
+    expected = await AioResponseParserFactory().create_parser("query").parse(_metric_data(LARGE), shape)
+    parser = AnswerParsers(parse_timestamp, workers, {OUTPUT_SHAPE: parse_metric_data}).create_parser("query")
+    packed = await parser.parse(_metric_data(LARGE), shape)
+    (loose,) = expected["MetricDataResults"]
+    times_ms, values = packed["MetricDataResults"][0].pop(COLUMNS)
+    assert times_ms.tolist() == sorted(time.timestamp() * 1_000 for time in loose.pop("Timestamps"))
+    assert sorted(values) == loose.pop("Values")
+    assert packed == expected
+    assert not threads
+
+
+async def test_errors_and_broken_documents_come_out_of_a_worker(workers: WorkerProcesses) -> None:
+    shape = _shape("cloudwatch", "GetMetricData")
+    parser = AnswerParsers(parse_timestamp, workers, {OUTPUT_SHAPE: parse_metric_data}).create_parser("query")
+    padding = " " * 200_000
+    error = "<ErrorResponse><Error><Code>Throttling</Code><Message>slow</Message></Error></ErrorResponse>"
+    refused = await parser.parse({**_response("GetMetricData", error + padding), "status_code": 400}, shape)
+    assert refused["Error"] == {"Code": "Throttling", "Message": "slow"}
+    broken = _metric_data(LARGE)
+    broken["body"] = broken["body"][:-10]
+    with pytest.raises(ResponseParserError):
+        await parser.parse(broken, shape)
+
+
+async def test_without_a_worker_the_service_parses_itself(
+    workers: WorkerProcesses, threads: list[tuple[str, bool]]
+) -> None:
+    shape = _shape("cloudwatch", "GetMetricData")
+    parser = AnswerParsers(parse_timestamp, workers, {OUTPUT_SHAPE: _die}).create_parser("query")
+    parsed = await parser.parse(_metric_data(LARGE), shape)
+    assert len(parsed["MetricDataResults"][0]["Timestamps"]) == LARGE
+    assert len(threads) == 1
+
+
+def _die(_response: Mapping[str, Any]) -> dict[str, Any]:
+    os._exit(1)
 
 
 async def test_clients_parse_with_them() -> None:

@@ -130,6 +130,7 @@ def _expression(account: Account, text: str) -> tuple[str, list[str]]:
     return f"{namespace}/{name}/{function}", labels if "GROUP BY" in text.upper() else labels[:1]
 
 
+@lru_cache(maxsize=64)
 def _points(account_id: str, series: _Series, low: int, high: int, *, newest_first: bool) -> dict[str, Any]:
     """Points low to high, counted in the order of the scan."""
     is_last = high == series.count

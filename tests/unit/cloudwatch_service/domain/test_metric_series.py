@@ -1,11 +1,12 @@
 """GetMetricData answers as columns."""
 
+from array import array
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
 
-from cloudwatch_service.domain.metric_series import MetricMessage, SeriesPiece, count_points, parse_page
+from cloudwatch_service.domain.metric_series import COLUMNS, MetricMessage, SeriesPiece, count_loose_points, parse_page
 
 NOON = datetime(2025, 3, 1, 12, tzinfo=UTC)
 NOON_MS = int(NOON.timestamp()) * 1000
@@ -71,6 +72,15 @@ def test_series_with_equal_labels_are_not_taken_for_one() -> None:
     ]
 
 
+def test_columns_are_taken_as_they_are() -> None:
+    times_ms, values = array("q", [60_000, 120_000]), array("d", [1.5, 2.5])
+    raw = {"Id": "m1", "Label": "cpu", "StatusCode": "Complete", COLUMNS: (times_ms, values)}
+    [piece] = _parse(raw)
+    assert piece.times_ms is times_ms
+    assert piece.values is values
+    assert count_loose_points({"MetricDataResults": [raw]}) == 0
+
+
 def test_missing_fields_are_tolerated() -> None:
     [piece] = _parse({"Id": "m1"})
     assert (piece.label, piece.status, piece.times_ms, piece.values) == ("", "Complete", [], [])
@@ -93,5 +103,5 @@ def test_what_is_silent(status: str, minutes: tuple[float, ...], silent: bool) -
 
 
 def test_points_are_counted_before_parsing() -> None:
-    assert count_points({"MetricDataResults": [_result(), _result(minutes=(1,)), {"Id": "m2"}]}) == 3
-    assert count_points({}) == 0
+    assert count_loose_points({"MetricDataResults": [_result(), _result(minutes=(1,)), {"Id": "m2"}]}) == 3
+    assert count_loose_points({}) == 0
