@@ -12,6 +12,8 @@ from cwmcp.auth.v1.credential_service_pb2_grpc import CredentialServiceStub
 from cwmcp.auth.v1.signing_key_service_pb2_grpc import SigningKeyServiceStub
 from cwmcp.cloudwatch.v1 import accounts_service_pb2_grpc as accounts_grpc
 from cwmcp.cloudwatch.v1 import alarms_service_pb2_grpc as alarms_grpc
+from cwmcp.cloudwatch.v1 import contributor_insights_service_pb2_grpc as contributor_insights_grpc
+from cwmcp.cloudwatch.v1 import dashboards_service_pb2_grpc as dashboards_grpc
 from cwmcp.cloudwatch.v1 import logs_service_pb2_grpc as logs_grpc
 from cwmcp.cloudwatch.v1 import metric_catalog_service_pb2_grpc as catalog_grpc
 from cwmcp.cloudwatch.v1 import metrics_service_pb2_grpc as metrics_grpc
@@ -24,6 +26,8 @@ from cloudwatch_service.aws.shared_clients import SharedClients
 from cloudwatch_service.catalog.reader import CatalogReader, CatalogSource
 from cloudwatch_service.rpc.accounts import AccountsServicer
 from cloudwatch_service.rpc.alarms import AlarmsServicer
+from cloudwatch_service.rpc.contributor_insights import ContributorInsightsServicer
+from cloudwatch_service.rpc.dashboards import DashboardsServicer
 from cloudwatch_service.rpc.logs import LogsServicer
 from cloudwatch_service.rpc.metric_catalog import MetricCatalogServicer
 from cloudwatch_service.rpc.metrics import MetricsServicer
@@ -94,6 +98,14 @@ def _services(settings: CloudwatchSettings, sessions: SessionSource, catalog: Ca
         ),
         "AlarmsService": lambda server: alarms_grpc.add_AlarmsServiceServicer_to_server(
             AlarmsServicer(sessions, _utc_now), server
+        ),
+        "ContributorInsightsService": lambda server: (
+            contributor_insights_grpc.add_ContributorInsightsServiceServicer_to_server(
+                ContributorInsightsServicer(sessions, _utc_now), server
+            )
+        ),
+        "DashboardsService": lambda server: dashboards_grpc.add_DashboardsServiceServicer_to_server(
+            DashboardsServicer(sessions), server
         ),
         "LogsService": lambda server: logs_grpc.add_LogsServiceServicer_to_server(LogsServicer(sessions), server),
         "MetricCatalogService": lambda server: catalog_grpc.add_MetricCatalogServiceServicer_to_server(

@@ -35,6 +35,8 @@ _RETRIED = tuple(
     for service, methods in {
         "AccountsService": ("ListAccounts",),
         "AlarmsService": ("ListActiveAlarms", "GetAlarmHistory", "ListAlarmComponents"),
+        "ContributorInsightsService": ("ListInsightRules", "GetInsightRuleReport"),
+        "DashboardsService": ("ListDashboards", "GetDashboard", "GetWidgetImage"),
         "LogsService": ("ListLogGroups", "GetQueryResults", "StopQuery"),
         "MetricCatalogService": ("GetMetricMetadata",),
         "MetricsService": ("GetMetricData",),

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 import grpc
 from cwmcp.cloudwatch.v1.accounts_service_pb2_grpc import AccountsServiceStub
 from cwmcp.cloudwatch.v1.alarms_service_pb2_grpc import AlarmsServiceStub
+from cwmcp.cloudwatch.v1.contributor_insights_service_pb2_grpc import ContributorInsightsServiceStub
+from cwmcp.cloudwatch.v1.dashboards_service_pb2_grpc import DashboardsServiceStub
 from cwmcp.cloudwatch.v1.logs_service_pb2_grpc import LogsServiceStub
 from cwmcp.cloudwatch.v1.metric_catalog_service_pb2_grpc import MetricCatalogServiceStub
 from cwmcp.cloudwatch.v1.metrics_service_pb2_grpc import MetricsServiceStub
@@ -13,6 +15,8 @@ from cwmcp.cloudwatch.v1.metrics_service_pb2_grpc import MetricsServiceStub
 if TYPE_CHECKING:  # these names exist in the stubs' types only
     from cwmcp.cloudwatch.v1.accounts_service_pb2_grpc import AccountsServiceAsyncStub
     from cwmcp.cloudwatch.v1.alarms_service_pb2_grpc import AlarmsServiceAsyncStub
+    from cwmcp.cloudwatch.v1.contributor_insights_service_pb2_grpc import ContributorInsightsServiceAsyncStub
+    from cwmcp.cloudwatch.v1.dashboards_service_pb2_grpc import DashboardsServiceAsyncStub
     from cwmcp.cloudwatch.v1.logs_service_pb2_grpc import LogsServiceAsyncStub
     from cwmcp.cloudwatch.v1.metric_catalog_service_pb2_grpc import MetricCatalogServiceAsyncStub
     from cwmcp.cloudwatch.v1.metrics_service_pb2_grpc import MetricsServiceAsyncStub
@@ -24,6 +28,8 @@ class Backends:
 
     accounts: "AccountsServiceAsyncStub"
     alarms: "AlarmsServiceAsyncStub"
+    contributor_insights: "ContributorInsightsServiceAsyncStub"
+    dashboards: "DashboardsServiceAsyncStub"
     logs: "LogsServiceAsyncStub"
     metric_catalog: "MetricCatalogServiceAsyncStub"
     metrics: "MetricsServiceAsyncStub"
@@ -34,6 +40,8 @@ class Backends:
         return cls(
             accounts=AccountsServiceStub(channel),
             alarms=AlarmsServiceStub(channel),
+            contributor_insights=ContributorInsightsServiceStub(channel),
+            dashboards=DashboardsServiceStub(channel),
             logs=LogsServiceStub(channel),
             metric_catalog=MetricCatalogServiceStub(channel),
             metrics=MetricsServiceStub(channel),

@@ -66,7 +66,9 @@ _ARGUMENT_OF_FIELD: Final = {
     "group_by": "group_by_dimension",
     "name_prefix": "log_group_name_prefix",
     "page_size": "max_items",
+    "period_s": "period",
     "timeout_s": "max_timeout",
+    "widget_json": "widget",
 }
 
 # Metrics Insights by parts is asked for by arguments of their own, which become the only query.

@@ -7,6 +7,8 @@ from mcp_types import Tool as ToolDefinition
 
 from mcp_frontend.tools.accounts import LIST_ACCOUNTS
 from mcp_frontend.tools.alarms import GET_ACTIVE_ALARMS, GET_ALARM_HISTORY
+from mcp_frontend.tools.contributor_insights import GET_CONTRIBUTOR_INSIGHTS_REPORT, LIST_CONTRIBUTOR_INSIGHTS_RULES
+from mcp_frontend.tools.dashboards import GET_DASHBOARD, GET_METRIC_WIDGET_IMAGE, LIST_DASHBOARDS
 from mcp_frontend.tools.logs import (
     CANCEL_LOGS_INSIGHT_QUERY,
     DESCRIBE_LOG_GROUPS,
@@ -27,6 +29,11 @@ TOOLS: Final[tuple[Tool[Any], ...]] = (
     GET_ACTIVE_ALARMS,
     GET_ALARM_HISTORY,
     LIST_ACCOUNTS,
+    GET_METRIC_WIDGET_IMAGE,
+    LIST_DASHBOARDS,
+    GET_DASHBOARD,
+    LIST_CONTRIBUTOR_INSIGHTS_RULES,
+    GET_CONTRIBUTOR_INSIGHTS_REPORT,
 )
 
 INSTRUCTIONS: Final = (

@@ -5,12 +5,13 @@ It must not know any one tool, nor HTTP or MCP sessions.
 
 import json
 import logging
+from base64 import b64encode
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final, Generic, TypedDict, TypeVar
 
-from mcp_types import CallToolResult, ContentBlock, TextContent, ToolAnnotations
+from mcp_types import CallToolResult, ContentBlock, ImageContent, TextContent, ToolAnnotations
 from mcp_types import Tool as ToolDefinition
 from pydantic import ValidationError
 
@@ -119,6 +120,11 @@ def _success(answer: ToolAnswer, *, wrapped: bool) -> CallToolResult:
 def text_content(text: str) -> TextContent:
     """`text` as a block of content."""
     return TextContent(type="text", text=text)
+
+
+def image_content(png: bytes) -> ImageContent:
+    """A PNG file as a block of content."""
+    return ImageContent(type="image", data=b64encode(png).decode(), mime_type="image/png")
 
 
 def error_result(text: str) -> CallToolResult:

@@ -16,7 +16,14 @@ OURS = {
     definition.name: definition.model_dump(mode="json", by_alias=True, exclude_none=True)
     for definition in definitions()
 }
-BEYOND_THE_CONTRACT = ["list_accounts"]
+BEYOND_THE_CONTRACT = [
+    "list_accounts",
+    "get_metric_widget_image",
+    "list_dashboards",
+    "get_dashboard",
+    "list_contributor_insights_rules",
+    "get_contributor_insights_report",
+]
 SHARED = [name for name in OURS if name not in BEYOND_THE_CONTRACT]
 MAX_BYTES = 30_000
 

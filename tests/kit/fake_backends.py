@@ -1,5 +1,6 @@
 """Scripted stubs of cloudwatch_service: real messages in, real messages or real gRPC errors out, nothing on a wire."""
 
+from base64 import b64decode
 from collections.abc import AsyncIterator, Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
@@ -27,6 +28,11 @@ _SERVICE_OF_RPC = {
     "StopQuery": "logs",
     "GetMetricMetadata": "metric_catalog",
     "GetMetricData": "metrics",
+    "ListDashboards": "dashboards",
+    "GetDashboard": "dashboards",
+    "GetWidgetImage": "dashboards",
+    "ListInsightRules": "contributor_insights",
+    "GetInsightRuleReport": "contributor_insights",
 }
 STREAMED = {"RunQuery", "GetMetricData"}
 
@@ -126,10 +132,18 @@ class FakeBackends:
 
 
 def text_of(result: CallToolResult) -> str:
-    """The text content."""
-    (content,) = result.content
+    """The text content, which comes first and once."""
+    content = result.content[0]
     assert content.type == "text"
+    assert all(other.type == "image" for other in result.content[1:])
     return content.text
+
+
+def images_of(result: CallToolResult) -> list[bytes]:
+    """The pictures, which are all PNG."""
+    images = [content for content in result.content if content.type == "image"]
+    assert {image.mime_type for image in images} <= {"image/png"}
+    return [b64decode(image.data, validate=True) for image in images]
 
 
 def rpc_error(error: ServiceError) -> AioRpcError:

@@ -5,6 +5,7 @@ account holds the same; only ARNs tell regions apart. The lists are plain dicts 
 at will.
 """
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -27,6 +28,9 @@ class Account:
     metrics: list[dict[str, Any]] = field(default_factory=list)
     log_groups: list[dict[str, Any]] = field(default_factory=list)
     query_definitions: list[dict[str, Any]] = field(default_factory=list)
+    dashboards: dict[str, Any] = field(default_factory=dict)
+    """Bodies by name, as objects; a text stands for itself."""
+    insight_rules: list[dict[str, Any]] = field(default_factory=list)
 
     def add_alarm(self, name: str, *, state: str = "ALARM", **members: Any) -> dict[str, Any]:
         """A metric alarm on the account's first metric, with three history items."""
@@ -103,6 +107,30 @@ class Account:
         self.query_definitions.append(definition)
         return definition
 
+    def add_dashboard(self, name: str, *widgets: dict[str, Any], **members: Any) -> dict[str, Any]:
+        """A dashboard of these widgets."""
+        body: dict[str, Any] = {"widgets": list(widgets), **members}
+        self.dashboards[name] = body
+        return body
+
+    def add_insight_rule(self, name: str, *keys: str, **members: Any) -> dict[str, Any]:
+        """A Contributor Insights rule that counts the account's first log group by `keys`."""
+        definition = {
+            "Schema": {"Name": "CloudWatchLogRule", "Version": 1},
+            "LogGroupNames": [f"/aws/lambda/fn-{self.account_id}-1"],
+            "LogFormat": "JSON",
+            "Contribution": {"Keys": list(keys), "Filters": [{"Match": "$.status", "GreaterThan": 499}]},
+            "AggregateOn": "Count",
+        }
+        rule = {
+            "Name": name,
+            "State": "ENABLED",
+            "Schema": '{"Name": "CloudWatchLogRule", "Version": 1}',
+            "Definition": json.dumps(definition),
+        } | members
+        self.insight_rules.append(rule)
+        return rule
+
     def _ago(self, hours: int) -> str:
         return iso(self.clock() // _HOUR_S * _HOUR_S - hours * _HOUR_S)
 
@@ -134,7 +162,10 @@ class Account:
 
 
 def default_account(account_id: str, clock: Callable[[], float]) -> Account:
-    """alarm-<id>-1 in ALARM, alarm-<id>-2 OK, composite-<id>-1 in ALARM; three metrics; three log groups; one query."""
+    """alarm-<id>-1 in ALARM, alarm-<id>-2 OK, composite-<id>-1 in ALARM; three metrics; three log groups; one query.
+
+    And the dashboard dashboard-<id> and the Contributor Insights rule rule-<id>.
+    """
     account = Account(account_id, clock)
     account.add_alarm(f"alarm-{account_id}-1")
     account.add_alarm(f"alarm-{account_id}-2", state="OK")
@@ -148,4 +179,10 @@ def default_account(account_id: str, clock: Callable[[], float]) -> Account:
     account.add_log_group(f"/app/{account_id}/web", retentionInDays=30)
     query = "fields @timestamp, @message | sort @timestamp desc"
     account.add_query_definition(f"errors-{account_id}", query, [f"/aws/lambda/fn-{account_id}-1"])
+    row = ["AWS/EC2", "CPUUtilization", "InstanceId", f"i-{account_id}-1"]
+    account.add_dashboard(
+        f"dashboard-{account_id}",
+        {"type": "metric", "x": 0, "y": 0, "width": 12, "height": 6, "properties": {"title": "CPU", "metrics": [row]}},
+    )
+    account.add_insight_rule(f"rule-{account_id}", "$.caller")
     return account

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from tests.kit.fake_aws import metrics
+from tests.kit.fake_aws import contributor_insights, dashboards, metrics
 from tests.kit.fake_aws.accounts import Account
 from tests.kit.fake_aws.paging import page
 from tests.kit.fake_aws.wire import Call, epoch_s
@@ -20,6 +20,11 @@ class CloudWatch:
         self.operations: dict[str, Callable[[Call], dict[str, Any]]] = {
             "DescribeAlarms": self.describe_alarms,
             "DescribeAlarmHistory": self.describe_alarm_history,
+            "DescribeInsightRules": lambda call: contributor_insights.describe_rules(accounts[call.account_id], call),
+            "GetDashboard": lambda call: dashboards.get_dashboard(accounts[call.account_id], call),
+            "GetInsightRuleReport": lambda call: contributor_insights.get_report(accounts[call.account_id], call),
+            "GetMetricWidgetImage": dashboards.get_metric_widget_image,
+            "ListDashboards": lambda call: dashboards.list_dashboards(accounts[call.account_id], call),
             "GetMetricData": lambda call: metrics.get_metric_data(accounts[call.account_id], call),
             "ListMetrics": lambda call: metrics.list_metrics(accounts[call.account_id], call),
         }

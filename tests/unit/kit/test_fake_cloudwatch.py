@@ -187,4 +187,4 @@ async def test_newer_clients_get_the_query_protocols_error_codes(aws: FakeAws, c
     with pytest.raises(newer.exceptions.InvalidNextToken, match="NextToken is invalid"):
         await newer.describe_alarms(NextToken="invented")
     with pytest.raises(ClientError, match="UnknownOperationException"):
-        await newer.list_dashboards()
+        await newer.list_metric_streams()

@@ -69,7 +69,7 @@ async def test_answers_can_be_given(aws: FakeAws, client: MakeClient) -> None:
     assert (await logs.list_log_anomaly_detectors())["anomalyDetectors"] == []
     aws.answer("cloudwatch:DescribeAnomalyDetectors", lambda call: {"NextToken": call.account_id})
     assert (await cloudwatch.describe_anomaly_detectors())["NextToken"] == "111111111111"
-    assert await _code(cloudwatch.list_dashboards()) == ("InvalidAction", 400)
+    assert await _code(cloudwatch.list_metric_streams()) == ("InvalidAction", 400)
     assert await _code(logs.list_integrations()) == ("UnknownOperationException", 400)
 
 

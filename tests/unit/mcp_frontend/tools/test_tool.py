@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from mcp_frontend.tools.arguments import Arguments
 from mcp_frontend.tools.schemas import INTEGER, JsonObject, record
-from mcp_frontend.tools.tool import Tool, ToolAnswer, ToolCall, error_result, run, text_content, to_text
+from mcp_frontend.tools.tool import Tool, ToolAnswer, ToolCall, error_result, image_content, run, text_content, to_text
 from servicekit.errors import Reason, ServiceError, invalid
 from servicekit.identity import ASSERTION_METADATA_KEY
-from tests.kit.fake_backends import ASSERTION, FakeBackends, rpc_error, text_of
+from tests.kit.fake_backends import ASSERTION, FakeBackends, images_of, rpc_error, text_of
 
 
 class _Doubling(Arguments):
@@ -69,6 +69,13 @@ async def test_more_content_comes_after_the_text_of_the_result() -> None:
     assert json.loads(first.text) == {"a": 1}
     assert second.text == "a remark"
     assert result.structured_content == {"result": {"a": 1}}
+
+
+async def test_pictures_come_after_the_text() -> None:
+    pictures = tuple(map(image_content, (b"one", b"two")))
+    result = await run(_answering(ToolAnswer({"a": 1}, pictures)), {}, _call())
+    assert json.loads(text_of(result)) == {"a": 1}
+    assert images_of(result) == [b"one", b"two"]
 
 
 async def test_a_null_result_has_no_text_of_its_own() -> None:
