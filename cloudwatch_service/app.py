@@ -14,6 +14,7 @@ from cwmcp.cloudwatch.v1 import accounts_service_pb2_grpc as accounts_grpc
 from cwmcp.cloudwatch.v1 import alarms_service_pb2_grpc as alarms_grpc
 from cwmcp.cloudwatch.v1 import contributor_insights_service_pb2_grpc as contributor_insights_grpc
 from cwmcp.cloudwatch.v1 import dashboards_service_pb2_grpc as dashboards_grpc
+from cwmcp.cloudwatch.v1 import log_analysis_service_pb2_grpc as log_analysis_grpc
 from cwmcp.cloudwatch.v1 import logs_service_pb2_grpc as logs_grpc
 from cwmcp.cloudwatch.v1 import metric_catalog_service_pb2_grpc as catalog_grpc
 from cwmcp.cloudwatch.v1 import metrics_service_pb2_grpc as metrics_grpc
@@ -28,6 +29,7 @@ from cloudwatch_service.rpc.accounts import AccountsServicer
 from cloudwatch_service.rpc.alarms import AlarmsServicer
 from cloudwatch_service.rpc.contributor_insights import ContributorInsightsServicer
 from cloudwatch_service.rpc.dashboards import DashboardsServicer
+from cloudwatch_service.rpc.log_analysis import LogAnalysisServicer
 from cloudwatch_service.rpc.logs import LogsServicer
 from cloudwatch_service.rpc.metric_catalog import MetricCatalogServicer
 from cloudwatch_service.rpc.metrics import MetricsServicer
@@ -106,6 +108,9 @@ def _services(settings: CloudwatchSettings, sessions: SessionSource, catalog: Ca
         ),
         "DashboardsService": lambda server: dashboards_grpc.add_DashboardsServiceServicer_to_server(
             DashboardsServicer(sessions), server
+        ),
+        "LogAnalysisService": lambda server: log_analysis_grpc.add_LogAnalysisServiceServicer_to_server(
+            LogAnalysisServicer(sessions), server
         ),
         "LogsService": lambda server: logs_grpc.add_LogsServiceServicer_to_server(LogsServicer(sessions), server),
         "MetricCatalogService": lambda server: catalog_grpc.add_MetricCatalogServiceServicer_to_server(

@@ -29,7 +29,7 @@ from servicekit.telemetry.setup import tracing
 _log = logging.getLogger(__name__)
 _NAME = "mcp-frontend"
 _AUTHENTICATE = ("cwmcp.auth.v1.AuthenticationService", "Authenticate")
-# Reads, and stopping a query twice, may be sent again; RunQuery starts a query each time and may not.
+# Reads, and stopping a query twice, may be sent again; what starts queries does so each time and may not.
 _RETRIED = tuple(
     (f"cwmcp.cloudwatch.v1.{service}", method)
     for service, methods in {
@@ -37,6 +37,7 @@ _RETRIED = tuple(
         "AlarmsService": ("ListActiveAlarms", "GetAlarmHistory", "ListAlarmComponents"),
         "ContributorInsightsService": ("ListInsightRules", "GetInsightRuleReport"),
         "DashboardsService": ("ListDashboards", "GetDashboard", "GetWidgetImage"),
+        "LogAnalysisService": ("ListLogGroupFields",),
         "LogsService": ("ListLogGroups", "GetQueryResults", "StopQuery"),
         "MetricCatalogService": ("GetMetricMetadata",),
         "MetricsService": ("GetMetricData",),

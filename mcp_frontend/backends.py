@@ -8,6 +8,7 @@ from cwmcp.cloudwatch.v1.accounts_service_pb2_grpc import AccountsServiceStub
 from cwmcp.cloudwatch.v1.alarms_service_pb2_grpc import AlarmsServiceStub
 from cwmcp.cloudwatch.v1.contributor_insights_service_pb2_grpc import ContributorInsightsServiceStub
 from cwmcp.cloudwatch.v1.dashboards_service_pb2_grpc import DashboardsServiceStub
+from cwmcp.cloudwatch.v1.log_analysis_service_pb2_grpc import LogAnalysisServiceStub
 from cwmcp.cloudwatch.v1.logs_service_pb2_grpc import LogsServiceStub
 from cwmcp.cloudwatch.v1.metric_catalog_service_pb2_grpc import MetricCatalogServiceStub
 from cwmcp.cloudwatch.v1.metrics_service_pb2_grpc import MetricsServiceStub
@@ -17,6 +18,7 @@ if TYPE_CHECKING:  # these names exist in the stubs' types only
     from cwmcp.cloudwatch.v1.alarms_service_pb2_grpc import AlarmsServiceAsyncStub
     from cwmcp.cloudwatch.v1.contributor_insights_service_pb2_grpc import ContributorInsightsServiceAsyncStub
     from cwmcp.cloudwatch.v1.dashboards_service_pb2_grpc import DashboardsServiceAsyncStub
+    from cwmcp.cloudwatch.v1.log_analysis_service_pb2_grpc import LogAnalysisServiceAsyncStub
     from cwmcp.cloudwatch.v1.logs_service_pb2_grpc import LogsServiceAsyncStub
     from cwmcp.cloudwatch.v1.metric_catalog_service_pb2_grpc import MetricCatalogServiceAsyncStub
     from cwmcp.cloudwatch.v1.metrics_service_pb2_grpc import MetricsServiceAsyncStub
@@ -30,6 +32,7 @@ class Backends:
     alarms: "AlarmsServiceAsyncStub"
     contributor_insights: "ContributorInsightsServiceAsyncStub"
     dashboards: "DashboardsServiceAsyncStub"
+    log_analysis: "LogAnalysisServiceAsyncStub"
     logs: "LogsServiceAsyncStub"
     metric_catalog: "MetricCatalogServiceAsyncStub"
     metrics: "MetricsServiceAsyncStub"
@@ -42,6 +45,7 @@ class Backends:
             alarms=AlarmsServiceStub(channel),
             contributor_insights=ContributorInsightsServiceStub(channel),
             dashboards=DashboardsServiceStub(channel),
+            log_analysis=LogAnalysisServiceStub(channel),
             logs=LogsServiceStub(channel),
             metric_catalog=MetricCatalogServiceStub(channel),
             metrics=MetricsServiceStub(channel),

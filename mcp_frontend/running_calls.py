@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 import anyio
+import anyio.lowlevel
 
 from servicekit.identity import Principal
 
@@ -41,7 +42,12 @@ class RunningCall:
         with anyio.CancelScope() as self._scope:
             if self.cancelled:
                 self._scope.cancel()
-            return await work
+            try:
+                return await work
+            except asyncio.CancelledError:
+                # A cancelled unary RPC of gRPC raises an error of its own, by which the scope would not know its doing.
+                await anyio.lowlevel.checkpoint_if_cancelled()
+                raise
         return None
 
 

@@ -143,12 +143,13 @@ def _build_query_result(result: QueryResult) -> pb.QueryResult:
     return pb.QueryResult(
         query_id=result.query_id,
         status=result.status,
-        statistics=_statistics(result.statistics),
+        statistics=query_statistics(result.statistics),
         rows=map(_row, result.rows),
     )
 
 
-def _statistics(counted: QueryStatistics | None) -> pb.QueryStatistics | None:
+def query_statistics(counted: QueryStatistics | None) -> pb.QueryStatistics | None:
+    """What a query read, or None while AWS says nothing."""
     if counted is None:
         return None
     return pb.QueryStatistics(

@@ -9,6 +9,7 @@ from mcp_frontend.tools.accounts import LIST_ACCOUNTS
 from mcp_frontend.tools.alarms import GET_ACTIVE_ALARMS, GET_ALARM_HISTORY
 from mcp_frontend.tools.contributor_insights import GET_CONTRIBUTOR_INSIGHTS_REPORT, LIST_CONTRIBUTOR_INSIGHTS_RULES
 from mcp_frontend.tools.dashboards import GET_DASHBOARD, GET_METRIC_WIDGET_IMAGE, LIST_DASHBOARDS
+from mcp_frontend.tools.log_analysis import ANALYZE_LOG_GROUP, DESCRIBE_LOG_GROUP_FIELDS
 from mcp_frontend.tools.logs import (
     CANCEL_LOGS_INSIGHT_QUERY,
     DESCRIBE_LOG_GROUPS,
@@ -21,6 +22,7 @@ from mcp_frontend.tools.tool import Tool
 
 TOOLS: Final[tuple[Tool[Any], ...]] = (
     DESCRIBE_LOG_GROUPS,
+    ANALYZE_LOG_GROUP,
     EXECUTE_LOG_INSIGHTS_QUERY,
     GET_LOGS_INSIGHT_QUERY_RESULTS,
     CANCEL_LOGS_INSIGHT_QUERY,
@@ -34,6 +36,7 @@ TOOLS: Final[tuple[Tool[Any], ...]] = (
     GET_DASHBOARD,
     LIST_CONTRIBUTOR_INSIGHTS_RULES,
     GET_CONTRIBUTOR_INSIGHTS_REPORT,
+    DESCRIBE_LOG_GROUP_FIELDS,
 )
 
 INSTRUCTIONS: Final = (

@@ -22,6 +22,8 @@ _SERVICE_OF_RPC = {
     "ListActiveAlarms": "alarms",
     "GetAlarmHistory": "alarms",
     "ListAlarmComponents": "alarms",
+    "AnalyzeLogGroup": "log_analysis",
+    "ListLogGroupFields": "log_analysis",
     "ListLogGroups": "logs",
     "RunQuery": "logs",
     "GetQueryResults": "logs",

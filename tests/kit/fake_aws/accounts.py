@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from tests.kit.fake_aws.log_analysis import LogAnalysisData
 from tests.kit.fake_aws.wire import iso
 
 _HOUR_S: Final = 3_600
@@ -31,6 +32,9 @@ class Account:
     dashboards: dict[str, Any] = field(default_factory=dict)
     """Bodies by name, as objects; a text stands for itself."""
     insight_rules: list[dict[str, Any]] = field(default_factory=list)
+    log_analysis: LogAnalysisData = field(default_factory=LogAnalysisData)
+    linked_accounts: list[str] = field(default_factory=list)
+    """The source accounts whose logs this one, as a monitoring account, sees too."""
 
     def add_alarm(self, name: str, *, state: str = "ALARM", **members: Any) -> dict[str, Any]:
         """A metric alarm on the account's first metric, with three history items."""

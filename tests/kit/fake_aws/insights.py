@@ -14,19 +14,21 @@ _MAX_ROWS: Final = 10_000
 _UNFINISHED: Final = frozenset({"Scheduled", "Running"})
 
 Row = dict[str, str]
+Rows = Sequence[Row] | Callable[["Query"], Sequence[Row]]
 
 
 @dataclass(slots=True)
 class QueryPlan:
     """How queries go whose text contains `match`: Running for so many polls, then `status` with `rows`.
 
-    `polls` None never ends by itself. `rows` None gives default rows; `partial_rows` show while running.
+    `polls` None never ends by itself. `rows` None gives default rows, a function makes them of the query;
+    `partial_rows` show while running.
     """
 
     match: str = ""
     polls: int | None = 0
     status: str = "Complete"
-    rows: Sequence[Row] | None = None
+    rows: Rows | None = None
     partial_rows: Sequence[Row] = ()
     statistics: dict[str, float] | None = None
     times: int | None = None
@@ -118,7 +120,7 @@ class Insights:
         if query.is_running:
             rows: Sequence[Row] = plan.partial_rows
         elif query.status == "Complete":
-            rows = _default_rows(query) if plan.rows is None else plan.rows
+            rows = _rows(query)
         else:
             rows = ()
         rows = rows[: query.limit]
@@ -172,6 +174,13 @@ class Insights:
                     plan.times -= 1
                 return plan
         return self.default_plan
+
+
+def _rows(query: Query) -> Sequence[Row]:
+    rows = query.plan.rows
+    if rows is None:
+        return _default_rows(query)
+    return rows(query) if callable(rows) else rows
 
 
 def _default_rows(query: Query) -> list[Row]:

@@ -4,13 +4,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from tests.kit.fake_aws.accounts import Account
-from tests.kit.fake_aws.insights import Insights, Query, QueryPlan, Row
+from tests.kit.fake_aws.insights import Insights, Query, QueryPlan, Row, Rows
+from tests.kit.fake_aws.log_analysis import LogAnalysis
 from tests.kit.fake_aws.paging import page
 from tests.kit.fake_aws.wire import AwsError, Call
 
 _MAX_PAGE: Final = 50
 _MAX_DEFINITIONS: Final = 1_000
-_MAX_QUERIES: Final = 1_000
 _MAX_LOG_GROUPS: Final = 50
 
 
@@ -26,11 +26,7 @@ class Logs:
             "StartQuery": self.start_query,
             "GetQueryResults": self.insights.results,
             "StopQuery": self.insights.stop,
-            "DescribeQueries": self.describe_queries,
-            "DescribeIndexPolicies": lambda _call: {"indexPolicies": []},
-            "DescribeAccountPolicies": lambda _call: {"accountPolicies": []},
-            "ListLogAnomalyDetectors": lambda _call: {"anomalyDetectors": []},
-            "ListAnomalies": lambda _call: {"anomalies": []},
+            **LogAnalysis(accounts, self.insights).operations,
         }
 
     @property
@@ -44,7 +40,7 @@ class Logs:
         *,
         polls: int | None = 0,
         status: str = "Complete",
-        rows: Sequence[Row] | None = None,
+        rows: Rows | None = None,
         partial_rows: Sequence[Row] = (),
         statistics: dict[str, float] | None = None,
         times: int | None = None,
@@ -64,17 +60,15 @@ class Logs:
         wanted_class = call.text("logGroupClass")
         wanted = {_name_of(identifier) for identifier in call.items("logGroupIdentifiers")}
         found = [
-            group
-            for group in sorted(
-                self._accounts[call.account_id].log_groups, key=lambda group: str(group["logGroupName"])
-            )
+            (account_id, group)
+            for account_id, group in self._visible_groups(call)
             if group["logGroupName"].startswith(prefix or "")
             and (pattern or "").lower() in group["logGroupName"].lower()
             and wanted_class in (None, group.get("logGroupClass"))
             and (not wanted or group["logGroupName"] in wanted)
         ]
         groups, following = page(call, found, size)
-        return _without_none({"logGroups": [_with_arns(call, group) for group in groups], "nextToken": following})
+        return _without_none({"logGroups": [_with_arns(call, *each) for each in groups], "nextToken": following})
 
     def describe_query_definitions(self, call: Call) -> dict[str, Any]:
         """DescribeQueryDefinitions."""
@@ -88,12 +82,6 @@ class Logs:
         definitions, following = page(call, found, size)
         return _without_none({"queryDefinitions": definitions, "nextToken": following})
 
-    def describe_queries(self, call: Call) -> dict[str, Any]:
-        """DescribeQueries."""
-        size = call.integer("maxResults", _MAX_QUERIES, 1, _MAX_QUERIES)
-        queries, following = page(call, self.insights.history(call), size)
-        return _without_none({"queries": queries, "nextToken": following})
-
     def start_query(self, call: Call) -> dict[str, Any]:
         """StartQuery: exactly one way to name existing log groups, unless the query text has a SOURCE."""
         names, identifiers = call.items("logGroupNames"), call.items("logGroupIdentifiers")
@@ -104,15 +92,29 @@ class Logs:
         given = ways[0] if ways else []
         if len(given) > _MAX_LOG_GROUPS or any(":" in name for name in given if given is not identifiers):
             raise call.invalid("At most 50 log groups; a log group name has no colon")
-        known = {group["logGroupName"] for group in self._accounts[call.account_id].log_groups}
         for identifier in given:
-            if _account_of(identifier) not in (None, call.account_id) or _name_of(identifier) not in known:
+            account_id = _account_of(identifier) or call.account_id
+            if not self._is_visible(call.account_id, account_id, _name_of(identifier)):
                 raise AwsError("ResourceNotFoundException", 400, f"Log group '{identifier}' does not exist")
         return self.insights.start(call, tuple(_name_of(identifier) for identifier in given))
 
+    def _visible_groups(self, call: Call) -> list[tuple[str, dict[str, Any]]]:
+        """The account's groups and, if it asks for them, those of the accounts it monitors, in order of name."""
+        visible = [call.account_id]
+        if call.parameters.get("includeLinkedAccounts"):
+            visible += self._accounts[call.account_id].linked_accounts
+        wanted = call.items("accountIdentifiers") or visible
+        groups = [(each, group) for each in visible if each in wanted for group in self._accounts[each].log_groups]
+        return sorted(groups, key=lambda found: (str(found[1]["logGroupName"]), found[0]))
 
-def _with_arns(call: Call, group: Mapping[str, Any]) -> dict[str, Any]:
-    arn = f"arn:aws:logs:{call.region}:{call.account_id}:log-group:{group['logGroupName']}"
+    def _is_visible(self, caller_id: str, account_id: str, name: str) -> bool:
+        if account_id not in (caller_id, *self._accounts[caller_id].linked_accounts):
+            return False
+        return any(group["logGroupName"] == name for group in self._accounts[account_id].log_groups)
+
+
+def _with_arns(call: Call, account_id: str, group: Mapping[str, Any]) -> dict[str, Any]:
+    arn = f"arn:aws:logs:{call.region}:{account_id}:log-group:{group['logGroupName']}"
     return {"arn": f"{arn}:*", "logGroupArn": arn, **group}
 
 

@@ -1,6 +1,7 @@
 """Ending calls that are under way."""
 
 import asyncio
+from contextlib import suppress
 
 import pytest
 
@@ -42,6 +43,30 @@ async def test_a_call_cancelled_before_its_tool_begins_never_runs_it() -> None:
 
     assert await call.until_cancelled(tool()) is None
     assert ran == []
+
+
+async def test_a_tool_whose_rpc_raises_a_cancellation_of_its_own_is_ended_too() -> None:
+    call = _call("alice")
+    begun = asyncio.Event()
+
+    async def rpc() -> str:  # as grpc.aio does in a unary call
+        begun.set()
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        raise asyncio.CancelledError
+
+    running = asyncio.create_task(call.until_cancelled(rpc()))
+    await begun.wait()
+    call.cancel()
+    assert await running is None
+
+
+async def test_a_cancellation_that_nobody_asked_for_is_not_swallowed() -> None:
+    async def tool() -> str:
+        raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError):
+        await _call("alice").until_cancelled(tool())
 
 
 async def test_an_undisturbed_tool_gives_its_answer() -> None:
