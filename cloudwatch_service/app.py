@@ -18,6 +18,7 @@ from cwmcp.cloudwatch.v1 import log_analysis_service_pb2_grpc as log_analysis_gr
 from cwmcp.cloudwatch.v1 import logs_service_pb2_grpc as logs_grpc
 from cwmcp.cloudwatch.v1 import metric_catalog_service_pb2_grpc as catalog_grpc
 from cwmcp.cloudwatch.v1 import metrics_service_pb2_grpc as metrics_grpc
+from cwmcp.cloudwatch.v1 import promql_service_pb2_grpc as promql_grpc
 
 from cloudwatch_service.aws.credentials import AuthServiceCredentials
 from cloudwatch_service.aws.pool import ClientPool
@@ -33,6 +34,7 @@ from cloudwatch_service.rpc.log_analysis import LogAnalysisServicer
 from cloudwatch_service.rpc.logs import LogsServicer
 from cloudwatch_service.rpc.metric_catalog import MetricCatalogServicer
 from cloudwatch_service.rpc.metrics import MetricsServicer
+from cloudwatch_service.rpc.promql import PromqlServicer
 from cloudwatch_service.settings import CloudwatchSettings
 from servicekit.assertions import AssertionVerifier, KeySource
 from servicekit.background import in_background
@@ -118,6 +120,9 @@ def _services(settings: CloudwatchSettings, sessions: SessionSource, catalog: Ca
         ),
         "MetricsService": lambda server: metrics_grpc.add_MetricsServiceServicer_to_server(
             MetricsServicer(sessions, _utc_now), server
+        ),
+        "PromqlService": lambda server: promql_grpc.add_PromqlServiceServicer_to_server(
+            PromqlServicer(sessions, _utc_now), server
         ),
     }
     rules = ServiceRules(frozenset(settings.callers), for_user=True)

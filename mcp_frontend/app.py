@@ -41,6 +41,7 @@ _RETRIED = tuple(
         "LogsService": ("ListLogGroups", "GetQueryResults", "StopQuery"),
         "MetricCatalogService": ("GetMetricMetadata",),
         "MetricsService": ("GetMetricData",),
+        "PromqlService": ("EvaluateQuery", "EvaluateRangeQuery", "ListLabelValues", "ListSeries", "ListLabels"),
     }.items()
     for method in methods
 )

@@ -12,6 +12,7 @@ from cwmcp.cloudwatch.v1.log_analysis_service_pb2_grpc import LogAnalysisService
 from cwmcp.cloudwatch.v1.logs_service_pb2_grpc import LogsServiceStub
 from cwmcp.cloudwatch.v1.metric_catalog_service_pb2_grpc import MetricCatalogServiceStub
 from cwmcp.cloudwatch.v1.metrics_service_pb2_grpc import MetricsServiceStub
+from cwmcp.cloudwatch.v1.promql_service_pb2_grpc import PromqlServiceStub
 
 if TYPE_CHECKING:  # these names exist in the stubs' types only
     from cwmcp.cloudwatch.v1.accounts_service_pb2_grpc import AccountsServiceAsyncStub
@@ -22,6 +23,7 @@ if TYPE_CHECKING:  # these names exist in the stubs' types only
     from cwmcp.cloudwatch.v1.logs_service_pb2_grpc import LogsServiceAsyncStub
     from cwmcp.cloudwatch.v1.metric_catalog_service_pb2_grpc import MetricCatalogServiceAsyncStub
     from cwmcp.cloudwatch.v1.metrics_service_pb2_grpc import MetricsServiceAsyncStub
+    from cwmcp.cloudwatch.v1.promql_service_pb2_grpc import PromqlServiceAsyncStub
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,7 @@ class Backends:
     logs: "LogsServiceAsyncStub"
     metric_catalog: "MetricCatalogServiceAsyncStub"
     metrics: "MetricsServiceAsyncStub"
+    promql: "PromqlServiceAsyncStub"
 
     @classmethod
     def over(cls, channel: grpc.aio.Channel) -> "Backends":
@@ -49,4 +52,5 @@ class Backends:
             logs=LogsServiceStub(channel),
             metric_catalog=MetricCatalogServiceStub(channel),
             metrics=MetricsServiceStub(channel),
+            promql=PromqlServiceStub(channel),
         )

@@ -67,6 +67,8 @@ _ARGUMENT_OF_FIELD: Final = {
     "name_prefix": "log_group_name_prefix",
     "page_size": "max_items",
     "period_s": "period",
+    "selectors": "match",
+    "step_ms": "step",
     "timeout_s": "max_timeout",
     "widget_json": "widget",
 }

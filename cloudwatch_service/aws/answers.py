@@ -19,9 +19,11 @@ from xml.etree import ElementTree
 from aiobotocore.parsers import AioQueryParser, AioResponseParserFactory
 from botocore.parsers import ResponseParserError
 
+from cloudwatch_service.aws.promql_answers import PromqlParser
 from servicekit.worker_processes import WorkerBroken, WorkerProcesses
 
 _log = logging.getLogger(__name__)
+
 _LARGE_BYTES: Final = 128 * 1024
 _PIECE_BYTES: Final = 64 * 1024
 
@@ -53,6 +55,8 @@ class AnswerParsers:
         if protocol_name == "query":
             parser = _QueryParser(timestamp_parser=self._timestamp_parser)
             return _Parser(parser, self._turn, self._workers, self._packed)
+        if protocol_name == "rest-json":  # nothing else here speaks it
+            return _Parser(PromqlParser(timestamp_parser=self._timestamp_parser), self._turn, self._workers, {})
         return _Parser(self._others.create_parser(protocol_name), self._turn, self._workers, {})
 
 

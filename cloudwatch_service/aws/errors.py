@@ -26,6 +26,12 @@ _REASON_OF_CODE: Final = {
     "ThrottledException": Reason.AWS_THROTTLED,
     "TooManyRequestsException": Reason.AWS_THROTTLED,
 }
+# What a status means where AWS gives no code of the above.
+_REASON_OF_STATUS: Final = {
+    403: Reason.AWS_ACCESS_DENIED,
+    404: Reason.AWS_NOT_FOUND,
+    429: Reason.AWS_THROTTLED,
+}
 # AWS general reference, common errors: the keys themselves are not accepted (any more).
 _KEYS_REFUSED: Final = frozenset(
     {
@@ -58,6 +64,18 @@ def broken_answer(operation: str) -> ServiceError:
     return _error(Reason.AWS_UNAVAILABLE, f"the answer of AWS to {operation} cannot be read", {"operation": operation})
 
 
+def too_large_answer(operation: str, max_bytes: int) -> ServiceError:
+    """The ServiceError for an answer to `operation` that is larger than this process reads."""
+    message = f"AWS answered with more than {max_bytes >> 20} MiB; ask for fewer series, less time or a larger step"
+    return ServiceError(Reason.INVALID_ARGUMENT, message, details={"operation": operation})
+
+
+def refusal(operation: str, code: str, message: str, aws_request_id: str) -> ServiceError:
+    """The ServiceError for an answer to `operation` whose status is good but which tells of an error."""
+    details = {"operation": operation, "aws_error_code": code, "aws_request_id": aws_request_id}
+    return _error(Reason.AWS_INVALID_REQUEST, f"{code}: {message}", details)
+
+
 def to_service_error(error: ClientError | BotoCoreError, operation: str) -> ServiceError:
     """The ServiceError for a failure of `operation`, such as logs:StartQuery."""
     if isinstance(error, ClientError):
@@ -78,8 +96,9 @@ def _from_answer(error: ClientError, operation: str) -> ServiceError:
     if are_keys_refused(error):
         hint = "; the region may not be enabled for the account" if code in _ALSO_OF_REGIONS_NOT_ENABLED else ""
         return _error(Reason.AWS_UNAVAILABLE, f"AWS does not accept the user's temporary keys now{hint}", details)
-    if code in _REASON_OF_CODE:
-        return _error(_REASON_OF_CODE[code], message, details)
+    reason = _REASON_OF_CODE.get(code) or _REASON_OF_STATUS.get(status)
+    if reason is not None:
+        return _error(reason, message, details)
     if status >= 500:
         return _error(Reason.AWS_UNAVAILABLE, f"AWS failed ({code or status})", details)
     return _error(Reason.AWS_INVALID_REQUEST, f"{code}: {message}" if code else message, details)

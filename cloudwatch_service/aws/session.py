@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 if TYPE_CHECKING:  # they know sessions
     from cloudwatch_service.aws.scan_control import ScanControl
 
-AwsService = Literal["cloudwatch", "logs"]
+AwsService = Literal["cloudwatch", "logs", "promql"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
 from contextvars import ContextVar
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any, Final
 
 import aioboto3
@@ -23,10 +24,13 @@ from aiobotocore.credentials import AioCredentialResolver, AioCredentials
 from botocore.exceptions import ClientError, NoCredentialsError
 
 from cloudwatch_service.aws.answers import AnswerParsers
+from cloudwatch_service.aws.http_session import UnredirectedHttpSession
 from cloudwatch_service.aws.metric_columns import OUTPUT_SHAPE, parse_metric_data
 from cloudwatch_service.aws.session import AwsService
 from servicekit.worker_processes import WorkerProcesses
 
+OWN_MODELS: Final = str(Path(__file__).parent / "models")
+"""Service models for botocore's loader, of what it has none of."""
 _SIGNED_BY: Final = re.compile(r"Credential=([^/]+)/")
 _MAX_ATTEMPTS: Final = 3
 _MAX_WORKERS: Final = 2
@@ -71,6 +75,7 @@ class SharedClients:
         # No environment, no files, no instance metadata: there is nothing that could provide credentials.
         session.register_component("credential_provider", AioCredentialResolver(providers=[]))
         session.register_component("response_parser_factory", parsers)
+        session.get_component("data_loader").search_paths.insert(0, OWN_MODELS)
         self._session = aioboto3.Session(botocore_session=session)
         self._botocore_session = session
         self._config = AioConfig(
@@ -80,6 +85,7 @@ class SharedClients:
             retries={"mode": "legacy", "total_max_attempts": _MAX_ATTEMPTS},
             max_pool_connections=max_connections,
             parameter_validation=True,
+            http_session_cls=UnredirectedHttpSession,
             user_agent_extra=f"cloudwatch-mcp/{version('cloudwatch-mcp')}",
         )
         self._clients: dict[tuple[AwsService, str], Any] = {}
@@ -115,7 +121,12 @@ class SharedClients:
 
     async def _open(self, service: AwsService, region: str) -> Any:
         client = await self._stack.enter_async_context(
-            self._session.client(service, region_name=region, config=self._config)
+            self._session.client(
+                service,
+                region_name=region,
+                config=self._config,
+                endpoint_url=await self._endpoint_url(service, region),
+            )
         )
         event_name = client.meta.service_model.service_id.hyphenize()
         client.meta.events.register(f"before-sign.{event_name}", _bind)
@@ -123,6 +134,14 @@ class SharedClients:
         client.meta.events.register_first(f"needs-retry.{event_name}.StartQuery", _start_once)
         self._clients[service, region] = client
         return client
+
+    async def _endpoint_url(self, service: AwsService, region: str) -> str | None:
+        """Where the service is, when botocore cannot know: PromQL is on CloudWatch's own host, wherever that is."""
+        if service != "promql":
+            return None
+        cloudwatch = await self.get("cloudwatch", region)
+        url: str = cloudwatch.meta.endpoint_url
+        return url
 
 
 def _current_keys() -> AioCredentials | None:

@@ -11,7 +11,14 @@ from opentelemetry import trace
 from opentelemetry.trace import SpanKind, StatusCode
 
 from cloudwatch_service.aws.credentials import IssuedCredentials
-from cloudwatch_service.aws.errors import are_keys_refused, broken_answer, request_id, to_service_error
+from cloudwatch_service.aws.errors import (
+    are_keys_refused,
+    broken_answer,
+    request_id,
+    to_service_error,
+    too_large_answer,
+)
+from cloudwatch_service.aws.promql_answers import MAX_ANSWER_BYTES, AnswerTooLargeError
 from cloudwatch_service.aws.scan_control import ScanControl
 from cloudwatch_service.aws.session import Account, AwsService
 from cloudwatch_service.aws.shared_clients import SharedClients, signing_as
@@ -197,5 +204,7 @@ def _as_service_errors(name: str, timeout_s: float) -> Iterator[None]:
     except TimeoutError as error:
         message = f"AWS did not answer {name} within {timeout_s:.0f} s"
         raise ServiceError(Reason.DEADLINE_EXCEEDED, message, details={"operation": name}) from error
+    except AnswerTooLargeError as error:
+        raise too_large_answer(name, MAX_ANSWER_BYTES) from error
     except ResponseParserError as error:
         raise broken_answer(name) from error

@@ -18,6 +18,13 @@ from mcp_frontend.tools.logs import (
 )
 from mcp_frontend.tools.metric_catalog import GET_METRIC_METADATA
 from mcp_frontend.tools.metrics import GET_METRIC_DATA
+from mcp_frontend.tools.promql import (
+    EXECUTE_PROMQL_QUERY,
+    EXECUTE_PROMQL_RANGE_QUERY,
+    GET_PROMQL_LABEL_VALUES,
+    GET_PROMQL_LABELS,
+    GET_PROMQL_SERIES,
+)
 from mcp_frontend.tools.tool import Tool
 
 TOOLS: Final[tuple[Tool[Any], ...]] = (
@@ -28,6 +35,11 @@ TOOLS: Final[tuple[Tool[Any], ...]] = (
     CANCEL_LOGS_INSIGHT_QUERY,
     GET_METRIC_DATA,
     GET_METRIC_METADATA,
+    EXECUTE_PROMQL_QUERY,
+    EXECUTE_PROMQL_RANGE_QUERY,
+    GET_PROMQL_LABEL_VALUES,
+    GET_PROMQL_SERIES,
+    GET_PROMQL_LABELS,
     GET_ACTIVE_ALARMS,
     GET_ALARM_HISTORY,
     LIST_ACCOUNTS,

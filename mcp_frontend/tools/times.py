@@ -1,6 +1,7 @@
 """Times in tool arguments and results. Everything is UTC; the machine's own time zone never matters."""
 
 import math
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -11,6 +12,18 @@ from servicekit.errors import ServiceError, invalid
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST_S: Final = 253_402_300_799  # the end of the year 9999, the latest that a Timestamp can hold
 _BASIC_DATE_DIGITS: Final = 8
+_NUMBER: Final = re.compile(r"\d{1,20}(\.\d{0,20})?", re.ASCII)
+_DURATION: Final = re.compile(r"(\d{1,20}(ms|[smhdwy]))+", re.ASCII)
+# Prometheus documentation, "Time durations": a day has 24 hours, a week 7 days, a year 365 days.
+_MS_OF_UNIT: Final = {
+    "ms": 1,
+    "s": 1_000,
+    "m": 60_000,
+    "h": 3_600_000,
+    "d": 86_400_000,
+    "w": 604_800_000,
+    "y": 31_536_000_000,
+}
 
 
 def parse_time(value: str | float, field: str) -> Timestamp:
@@ -30,6 +43,28 @@ def parse_time(value: str | float, field: str) -> Timestamp:
 def parse_time_or_none(value: str | float | None, field: str) -> Timestamp | None:
     """As `parse_time`; nothing given, or an empty text, is None. Raises ServiceError likewise."""
     return None if value is None or value == "" else parse_time(value, field)
+
+
+def parse_time_or_seconds(value: str, field: str) -> Timestamp:
+    """As `parse_time`, but a number in text is seconds since 1970; one of eight digits is still a date, not a day in
+    1970 or so. Raises ServiceError likewise.
+    """
+    text = value.strip()
+    is_seconds = len(text) != _BASIC_DATE_DIGITS and _NUMBER.fullmatch(text)
+    return parse_time(float(text) if is_seconds else text, field)
+
+
+def parse_duration_ms(value: str, field: str) -> int:
+    """The milliseconds of a duration such as 60s, 5m, 1h30m or 60, which is seconds. Raises ServiceError."""
+    text = value.strip()
+    if _NUMBER.fullmatch(text):
+        duration_ms = round(float(text) * _MS_OF_UNIT["s"])
+    elif _DURATION.fullmatch(text):
+        parts = re.findall(r"(\d+)(ms|[smhdwy])", text)
+        duration_ms = sum(int(number) * _MS_OF_UNIT[unit] for number, unit in parts)
+    else:
+        raise invalid(field, f"{field} must be a duration such as 60s, 5m or 1h, or a number of seconds")
+    return min(duration_ms, _LAST_S * 1_000)
 
 
 def format_time(time: Timestamp) -> str:

@@ -45,7 +45,15 @@ def test_arguments_beyond_the_contract_are_optional() -> None:
         for argument in OURS[name]["inputSchema"]["properties"]
         if argument not in {known["name"] for known in CONTRACT[name]["arguments"]}
     }
-    assert extra == {("describe_log_groups", "page_token"), ("get_logs_insight_query_results", "first_row")}
+    assert extra == {
+        ("describe_log_groups", "page_token"),
+        ("get_logs_insight_query_results", "first_row"),
+        ("execute_promql_query", "first_item"),
+        ("execute_promql_range_query", "first_item"),
+        ("get_promql_label_values", "first_item"),
+        ("get_promql_series", "first_item"),
+        ("get_promql_labels", "first_item"),
+    }
 
 
 @pytest.mark.parametrize("name", SHARED)

@@ -35,6 +35,11 @@ _SERVICE_OF_RPC = {
     "GetWidgetImage": "dashboards",
     "ListInsightRules": "contributor_insights",
     "GetInsightRuleReport": "contributor_insights",
+    "EvaluateQuery": "promql",
+    "EvaluateRangeQuery": "promql",
+    "ListLabelValues": "promql",
+    "ListSeries": "promql",
+    "ListLabels": "promql",
 }
 STREAMED = {"RunQuery", "GetMetricData"}
 

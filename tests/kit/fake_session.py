@@ -17,6 +17,7 @@ from botocore.validate import validate_parameters
 
 from cloudwatch_service.aws.scan_control import ScanControl
 from cloudwatch_service.aws.session import Account, AwsService
+from cloudwatch_service.aws.shared_clients import OWN_MODELS
 from servicekit.errors import Reason, ServiceError
 
 Answer = dict[str, Any] | Exception | Callable[[Mapping[str, Any]], dict[str, Any] | Awaitable[dict[str, Any]]]
@@ -107,7 +108,9 @@ class FakeSessions:
 @cache
 def _operations(service: AwsService) -> dict[str, OperationModel]:
     """The operations of a service by the names that clients give them."""
-    model = botocore.session.get_session().get_service_model(service)
+    session = botocore.session.get_session()
+    session.get_component("data_loader").search_paths.insert(0, OWN_MODELS)
+    model = session.get_service_model(service)
     return {xform_name(name): model.operation_model(name) for name in model.operation_names}
 
 

@@ -6,7 +6,7 @@ at will.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -35,6 +35,7 @@ class Account:
     log_analysis: LogAnalysisData = field(default_factory=LogAnalysisData)
     linked_accounts: list[str] = field(default_factory=list)
     """The source accounts whose logs this one, as a monitoring account, sees too."""
+    promql_series: list[dict[str, Any]] = field(default_factory=list)
 
     def add_alarm(self, name: str, *, state: str = "ALARM", **members: Any) -> dict[str, Any]:
         """A metric alarm on the account's first metric, with three history items."""
@@ -135,6 +136,14 @@ class Account:
         self.insight_rules.append(rule)
         return rule
 
+    def add_promql_series(
+        self, name: str, labels: Mapping[str, str] | None = None, *, value: str = "1"
+    ) -> dict[str, Any]:
+        """A series that PromQL finds, of the same value at all times; account and region are added to its labels."""
+        series = {"metric": {"__name__": name, **(labels or {})}, "value": value}
+        self.promql_series.append(series)
+        return series
+
     def _ago(self, hours: int) -> str:
         return iso(self.clock() // _HOUR_S * _HOUR_S - hours * _HOUR_S)
 
@@ -168,7 +177,7 @@ class Account:
 def default_account(account_id: str, clock: Callable[[], float]) -> Account:
     """alarm-<id>-1 in ALARM, alarm-<id>-2 OK, composite-<id>-1 in ALARM; three metrics; three log groups; one query.
 
-    And the dashboard dashboard-<id> and the Contributor Insights rule rule-<id>.
+    And the dashboard dashboard-<id>, the Contributor Insights rule rule-<id>, and two PromQL series named up.
     """
     account = Account(account_id, clock)
     account.add_alarm(f"alarm-{account_id}-1")
@@ -181,6 +190,8 @@ def default_account(account_id: str, clock: Callable[[], float]) -> Account:
     for number in (1, 2):
         account.add_log_group(f"/aws/lambda/fn-{account_id}-{number}")
     account.add_log_group(f"/app/{account_id}/web", retentionInDays=30)
+    for number in (1, 2):
+        account.add_promql_series("up", {"@resource.service.name": f"service-{account_id}-{number}"})
     query = "fields @timestamp, @message | sort @timestamp desc"
     account.add_query_definition(f"errors-{account_id}", query, [f"/aws/lambda/fn-{account_id}-1"])
     row = ["AWS/EC2", "CPUUtilization", "InstanceId", f"i-{account_id}-1"]

@@ -191,7 +191,7 @@ class FakeAws(Script):
         if len(body) > _MAX_BODY_BYTES:
             raise AwsError("RequestEntityTooLarge", 413, "The request is too large.")
         if call.operation not in _UNSIGNED_OPERATIONS:
-            signed = Signed(request.method, request.path, request.rel_url.raw_query_string, request.headers, body)
+            signed = Signed(request.method, _raw_path(request), request.rel_url.raw_query_string, request.headers, body)
             key = authenticate(self.keys, claim, signed, call.protocol, verify=self.verify_signatures)
             call.caller, call.account_id = key, key.account_id
         scripted = await self.play(call)
@@ -239,12 +239,17 @@ def _read_call(request: web.BaseRequest, body: bytes, claim: Claim | None) -> Ca
         parameters = _json_object(body)
     elif request.path.startswith(promql.PREFIX):
         protocol = "promql"
-        operation, parameters = promql.read(request.path, request.query_string, body)
+        operation, parameters = promql.read(_raw_path(request), request.rel_url.raw_query_string, body)
     else:
         parameters = parse_form(body.decode("utf-8", "replace"))
         operation = str(parameters.get("Action", ""))
     region = claim.region if claim else ""
     return Call(service, operation, protocol, region, "", None, parameters, str(uuid.uuid4()))
+
+
+def _raw_path(request: web.BaseRequest) -> str:
+    """The path as it came, with its percent-encoding."""
+    return request.raw_path.partition("?")[0]
 
 
 def _rendered(call: Call, result: Mapping[str, Any] | bytes) -> bytes:

@@ -99,7 +99,7 @@ async def test_promql(aws: FakeAws) -> None:
     assert (status, answer["data"]["result"][0]["metric"]["@aws.account_id"]) == (200, "111111111111")
     assert aws.requests[-1].operation == "PromqlQuery"
     assert aws.requests[-1].parameters["query"] == ['up{a="b c"} + 1']
-    assert (await get("label/job/values"))[1]["data"] == ["value-111111111111-1", "value-111111111111-2"]
+    assert (await get("label/__name__/values"))[1]["data"] == ["up"]
     assert (await get("query"))[0] == 400
     aws.throttle("cloudwatch:PromqlQuery")
     assert (await get("query", query="up"))[0] == 429
