@@ -131,7 +131,7 @@ def _is_wanted(metric: Mapping[str, str], call: Call) -> bool:
 
 def _matches(metric: Mapping[str, str], selector: str) -> bool:
     found = _SELECTOR.fullmatch(selector)
-    if found is None:
+    if found is None or not (found[1] or found[2]):
         raise AwsError("bad_data", 400, f'invalid parameter "match[]": 1:1: parse error: unexpected "{selector}"')
     if found[1] and metric["__name__"] != found[1]:
         return False

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from aiobotocore.credentials import AioCredentials
 
+from cloudwatch_service.aws import promql_answers
 from cloudwatch_service.aws.credentials import IssuedCredentials
 from cloudwatch_service.aws.pool import ClientPool, PoolLimits
 from cloudwatch_service.aws.session import Account, UserSession
@@ -110,6 +111,32 @@ async def test_aws_refusals_keep_their_words_and_facts(setup: _Setup, code: str,
     assert caught.value.details["operation"] == "cloudwatch:DescribeAlarms"
     assert caught.value.details["aws_error_code"] == code
     assert caught.value.details["aws_request_id"] == setup.aws.requests[-1].request_id
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [
+        (400, Reason.AWS_INVALID_REQUEST),
+        (403, Reason.AWS_ACCESS_DENIED),
+        (404, Reason.AWS_NOT_FOUND),
+        (422, Reason.AWS_INVALID_REQUEST),
+        (429, Reason.AWS_THROTTLED),
+        (503, Reason.AWS_UNAVAILABLE),
+    ],
+)
+async def test_an_unknown_code_means_what_its_status_does(setup: _Setup, status: int, reason: Reason) -> None:
+    setup.aws.fail_next("cloudwatch:PromqlQuery", "some_kind", status, times=None)
+    with pytest.raises(ServiceError) as caught:
+        await setup.session.call("promql", "query", Query="up")
+    assert caught.value.reason is reason
+    assert caught.value.details["operation"] == "promql:Query"
+
+
+async def test_an_answer_that_is_too_large_says_what_to_do(setup: _Setup, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(promql_answers, "MAX_ANSWER_BYTES", 100)
+    with pytest.raises(ServiceError, match="ask for fewer series") as caught:
+        await setup.session.call("promql", "query", Query="up")
+    assert caught.value.reason is Reason.INVALID_ARGUMENT
 
 
 @pytest.mark.parametrize(

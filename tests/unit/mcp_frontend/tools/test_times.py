@@ -7,7 +7,14 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_frontend.tools.times import format_time, format_time_ms, parse_time, parse_time_or_none
+from mcp_frontend.tools.times import (
+    format_time,
+    format_time_ms,
+    parse_duration_ms,
+    parse_time,
+    parse_time_or_none,
+    parse_time_or_seconds,
+)
 from servicekit.errors import Reason, ServiceError
 
 NOON_S = 1_740_830_400  # 2025-03-01T12:00:00Z
@@ -108,3 +115,55 @@ def test_absent_time(absent: str | None) -> None:
 
 def test_zero_is_a_time() -> None:
     assert parse_time_or_none(0, "t") == Timestamp()
+
+
+@pytest.mark.parametrize("value", [str(NOON_S), f" {NOON_S}.0 ", "2025-03-01T12:00:00Z"])
+def test_a_text_may_be_a_number_of_seconds(value: str) -> None:
+    assert parse_time_or_seconds(value, "t") == Timestamp(seconds=NOON_S)
+
+
+def test_eight_digits_are_a_date_all_the_same() -> None:
+    assert parse_time_or_seconds("20250301", "t") == Timestamp(seconds=NOON_S - 12 * 3_600)
+    assert parse_time_or_seconds("1740830400.25", "t") == Timestamp(seconds=NOON_S, nanos=250_000_000)
+
+
+@pytest.mark.parametrize("value", ["", "noon", "-1", "1e9", "nan", "1740830400000", "9" * 20, "\u0661\u0662"])
+def test_texts_that_are_no_time_nor_seconds(value: str) -> None:
+    with pytest.raises(ServiceError) as caught:
+        parse_time_or_seconds(value, "t")
+    assert (caught.value.reason, caught.value.field) == (Reason.INVALID_ARGUMENT, "t")
+
+
+@pytest.mark.parametrize(
+    ("value", "duration_ms"),
+    [
+        ("60s", 60_000),
+        ("5m", 300_000),
+        ("1h30m", 5_400_000),
+        ("250ms", 250),
+        ("1y1w1d", 32_227_200_000),
+        (" 60 ", 60_000),
+        ("0.5", 500),
+        ("1.", 1_000),
+        ("0", 0),
+        ("9" * 20 + "y", 253_402_300_799_000),
+    ],
+)
+def test_durations(value: str, duration_ms: int) -> None:
+    assert parse_duration_ms(value, "step") == duration_ms
+
+
+@pytest.mark.parametrize("value", ["", "fast", "-5m", "5 m", "m", "5M", "1.5h", "1e3", "inf", "5m;"])
+def test_texts_that_are_no_duration(value: str) -> None:
+    with pytest.raises(ServiceError) as caught:
+        parse_duration_ms(value, "step")
+    assert (caught.value.reason, caught.value.field) == (Reason.INVALID_ARGUMENT, "step")
+
+
+@given(st.text())
+def test_any_text_is_understood_or_refused(text: str) -> None:
+    for parse in (parse_time_or_seconds, parse_duration_ms):
+        try:
+            parse(text, "x")
+        except ServiceError as error:
+            assert error.field == "x"
