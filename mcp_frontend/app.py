@@ -4,6 +4,7 @@ import logging
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,6 +16,7 @@ from starlette.routing import Route, Router
 from mcp_frontend.authentication import AuthServiceAuthentication
 from mcp_frontend.backends import Backends
 from mcp_frontend.challenges import METADATA_PATH, ProtectedResource, metadata_response
+from mcp_frontend.context_handlers import ContextHandlers
 from mcp_frontend.edge import Edge
 from mcp_frontend.http_server import serving_http
 from mcp_frontend.mcp_server import McpApplication, Tools
@@ -22,6 +24,7 @@ from mcp_frontend.origins import AllowedOrigins
 from mcp_frontend.readiness import Readiness
 from mcp_frontend.running_calls import RunningCalls
 from mcp_frontend.settings import FrontendSettings
+from mcp_frontend.user_requests import UserRequests
 from servicekit.grpc_client import connected
 from servicekit.lifecycle import ConfigurationError
 from servicekit.telemetry.setup import tracing
@@ -34,7 +37,7 @@ _RETRIED = tuple(
     (f"cwmcp.cloudwatch.v1.{service}", method)
     for service, methods in {
         "AccountsService": ("ListAccounts",),
-        "AlarmsService": ("ListActiveAlarms", "GetAlarmHistory", "ListAlarmComponents"),
+        "AlarmsService": ("ListActiveAlarms", "GetAlarmHistory", "ListAlarmComponents", "ListAlarmNames"),
         "ContributorInsightsService": ("ListInsightRules", "GetInsightRuleReport"),
         "DashboardsService": ("ListDashboards", "GetDashboard", "GetWidgetImage"),
         "LogAnalysisService": ("ListLogGroupFields",),
@@ -80,7 +83,9 @@ async def open_service(settings: FrontendSettings) -> AsyncIterator[None]:
             }
         )
         calls = RunningCalls()
-        mcp = McpApplication(Tools(Backends.over(cloudwatch), settings.call_timeout_s), settings.max_body_bytes)
+        requests = UserRequests(Backends.over(cloudwatch), settings.call_timeout_s)
+        handlers = ContextHandlers(requests, now=lambda: datetime.now(UTC))
+        mcp = McpApplication(Tools(requests), handlers, settings.max_body_bytes)
         await stack.enter_async_context(mcp.running())
         origins = AllowedOrigins(settings.resource_url, settings.allowed_hosts, settings.allowed_origins)
         edge = Edge(

@@ -1,4 +1,4 @@
-"""The MCP server: the SDK's protocol engine with our tools, for requests that the edge has admitted."""
+"""The MCP server: the SDK's protocol engine with our tools and the rest, for requests that the edge has admitted."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -6,73 +6,52 @@ from importlib.metadata import version
 from typing import Any, Final
 
 import mcp_types as types
-from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel import Server
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.server.transport_security import TransportSecuritySettings
-from opentelemetry import trace
-from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
-from mcp_frontend.backends import Backends
-from mcp_frontend.edge import CALL_KEY, WANTS_STREAM_KEY
+from mcp_frontend.context_handlers import ContextHandlers
+from mcp_frontend.edge import WANTS_STREAM_KEY
 from mcp_frontend.rendering import cancelled_text
-from mcp_frontend.running_calls import RunningCall
 from mcp_frontend.tools import INSTRUCTIONS, definitions, find_tool
-from mcp_frontend.tools.tool import ToolCall, error_result, run
-from servicekit.identity import acting_for
+from mcp_frontend.tools.tool import error_result, run
+from mcp_frontend.user_requests import Context, UserRequests
 from servicekit.telemetry import attributes
 
 SERVER_NAME: Final = "cloudwatch-mcp"
-_tracer: Final = trace.get_tracer("mcp_frontend.tools")
-_Context = ServerRequestContext[Any, Request]
 
 
 class Tools:
     """The handlers of tools/list and tools/call."""
 
-    def __init__(self, backends: Backends, call_timeout_s: float) -> None:
-        self._backends = backends
-        self._call_timeout_s = call_timeout_s
+    def __init__(self, requests: UserRequests) -> None:
+        self._requests = requests
         self._listed = types.ListToolsResult(tools=definitions())
 
-    async def list(self, context: _Context, _params: types.PaginatedRequestParams | None) -> types.ListToolsResult:
+    async def list(self, context: Context, _params: types.PaginatedRequestParams | None) -> types.ListToolsResult:
         """All tools; they are the same for everybody."""
         return self._listed
 
-    async def call(self, context: _Context, params: types.CallToolRequestParams) -> types.CallToolResult:
+    async def call(self, context: Context, params: types.CallToolRequestParams) -> types.CallToolResult:
         """Run one tool for the user whom the edge verified. Every failure is a result that says why."""
-        if context.request is None:
-            raise LookupError("a tool was called without a request of the edge")
-        scope = context.request.scope
-        call: RunningCall = scope[CALL_KEY]
         tool = find_tool(params.name)
         if tool is None:
             return error_result(f"There is no tool of this name: {params.name[:64]}")
         facts = {attributes.MCP_METHOD: "tools/call", attributes.TOOL_NAME: tool.name}
-        with (
-            acting_for(call.principal, call.assertion),
-            _tracer.start_as_current_span(f"tools/call {tool.name}", attributes=facts) as span,
-        ):
-            tool_call = ToolCall(
-                backends=self._backends,
-                assertion=call.assertion,
-                timeout_s=self._call_timeout_s,
-                progress=context.session.report_progress if scope[WANTS_STREAM_KEY] else None,
-            )
-            result = await call.until_cancelled(run(tool, params.arguments or {}, tool_call))
+        with self._requests.serving(context, f"tools/call {tool.name}", facts) as request:
+            result = await request.until_cancelled(run(tool, params.arguments or {}, request.tool_call))
             if result is None:
-                span.set_attribute(attributes.ERROR_TYPE, "cancelled")
                 return error_result(cancelled_text())
             if result.is_error:
-                span.set_attribute(attributes.ERROR_TYPE, "tool_error")
+                request.span.set_attribute(attributes.ERROR_TYPE, "tool_error")
             return result
 
 
 class McpApplication:
     """An ASGI application that speaks MCP: JSON answers, or an event stream when the request wants progress."""
 
-    def __init__(self, tools: Tools, max_body_bytes: int) -> None:
+    def __init__(self, tools: Tools, context: ContextHandlers, max_body_bytes: int) -> None:
         server: Server[Any] = Server(
             SERVER_NAME,
             version=version("cloudwatch-mcp"),
@@ -80,8 +59,14 @@ class McpApplication:
             instructions=INSTRUCTIONS,
             on_list_tools=tools.list,
             on_call_tool=tools.call,
+            on_list_prompts=context.list_prompts,
+            on_get_prompt=context.get_prompt,
+            on_list_resources=context.list_resources,
+            on_list_resource_templates=context.list_templates,
+            on_read_resource=context.read_resource,
+            on_completion=context.complete,
         )
-        # The edge and Tools.call trace; the SDK's middleware would trust the caller's trace context.
+        # The edge and UserRequests trace; the SDK's middleware would trust the caller's trace context.
         server.middleware.clear()
         self._answering_json = _manager(server, max_body_bytes, json_response=True)
         self._streaming = _manager(server, max_body_bytes, json_response=False)

@@ -43,7 +43,7 @@ _WORDS: Final[dict[Reason, str]] = {
     Reason.ACCESS_NONE: "No AWS account is assigned to this user. The administrator of this server can assign one.",
     Reason.ACCOUNT_NOT_ALLOWED: (
         "That account is not one of the user's, or none was named and there is no default. "
-        "Set profile_name to one of: {accounts}."
+        "Set profile_name, or the account in a resource's address, to one of: {accounts}."
     ),
     Reason.REGION_NOT_ALLOWED: "That region may not be used with this account. Set region to one of: {regions}.",
     Reason.SCAN_LIMIT_EXCEEDED: "The query was not run, to bound what queries cost: {message}.",

@@ -57,6 +57,16 @@ async def find_alarms(session: UserSession, names: Sequence[str]) -> list[Alarm]
     return [found[name] for name in names if name in found]
 
 
+async def list_names(session: UserSession, prefix: str, max_items: int) -> tuple[list[str], bool]:
+    """At most `max_items` (1 to 100) alarm names that begin with `prefix`, sorted, and whether there are more.
+
+    One call, because it is made while somebody types. Raises ServiceError.
+    """
+    wanted = {"AlarmNamePrefix": prefix} if prefix else {}
+    page = await session.call("cloudwatch", "describe_alarms", AlarmTypes=_BOTH_TYPES, MaxRecords=max_items, **wanted)
+    return sorted(alarm.name for alarm in parse_alarms(page)), bool(next_token("cloudwatch", page))
+
+
 async def read_history(session: UserSession, query: HistoryQuery) -> tuple[list[HistoryItem], bool]:
     """At most `query.max_items` events, newest first, and whether there are more. Raises ServiceError."""
     items: list[HistoryItem] = []

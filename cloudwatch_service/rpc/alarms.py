@@ -9,7 +9,7 @@ from cwmcp.cloudwatch.v1 import alarms_service_pb2 as pb
 from cwmcp.cloudwatch.v1.alarms_service_pb2_grpc import AlarmsServiceServicer
 from cwmcp.cloudwatch.v1.dimension_pb2 import Dimension
 
-from cloudwatch_service.aws.alarms import find_alarm, find_alarms, list_active, read_history
+from cloudwatch_service.aws.alarms import find_alarm, find_alarms, list_active, list_names, read_history
 from cloudwatch_service.aws.concurrency import both
 from cloudwatch_service.aws.session import SessionSource
 from cloudwatch_service.domain.alarm_history import HistoryItem, TimeRangeSuggestion, history_query, suggest_time_ranges
@@ -17,8 +17,10 @@ from cloudwatch_service.domain.alarm_rules import component_names
 from cloudwatch_service.domain.alarms import Alarm, AlarmType
 from cloudwatch_service.rpc.fields import count_or_default, required_text, time_or_none, to_timestamp
 from cloudwatch_service.rpc.optional_parts import or_warning
+from servicekit.errors import invalid
 
 _DEFAULT_MAX_ITEMS: Final = 50
+_MAX_NAMES: Final = 100
 _TYPE: Final = {
     None: pb.ALARM_TYPE_UNSPECIFIED,
     AlarmType.METRIC: pb.ALARM_TYPE_METRIC,
@@ -90,6 +92,19 @@ class AlarmsServicer(AlarmsServiceServicer):
         return pb.ListAlarmComponentsResponse(
             alarm=_alarm(alarm), component_names=names, components=map(_alarm, components)
         )
+
+    async def ListAlarmNames(
+        self,
+        request: pb.ListAlarmNamesRequest,
+        context: grpc.aio.ServicerContext[pb.ListAlarmNamesRequest, pb.ListAlarmNamesResponse],
+    ) -> pb.ListAlarmNamesResponse:
+        """Raises ServiceError."""
+        max_items = count_or_default(request.max_items, _MAX_NAMES, "max_items")
+        if max_items > _MAX_NAMES:
+            raise invalid("max_items", f"max_items must be at most {_MAX_NAMES}")
+        async with self._sessions.open(request.account, request.region) as session:
+            names, has_more = await list_names(session, request.name_prefix, max_items)
+        return pb.ListAlarmNamesResponse(names=names, has_more=has_more)
 
 
 def _alarm(alarm: Alarm) -> pb.Alarm:

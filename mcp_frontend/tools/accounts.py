@@ -13,7 +13,8 @@ class ListAccountsArguments(Arguments):
     """None."""
 
 
-async def _list_accounts(arguments: ListAccountsArguments, call: ToolCall) -> JsonObject:
+async def list_accounts(arguments: ListAccountsArguments, call: ToolCall) -> JsonObject:
+    """The tool's result. Raises AioRpcError or ServiceError."""
     answer = await call.backends.accounts.ListAccounts(pb.ListAccountsRequest(), **call.rpc_options())
     return {"accounts": [_account(account) for account in answer.accounts]}
 
@@ -49,5 +50,5 @@ LIST_ACCOUNTS: Final = Tool(
             )
         ),
     ),
-    handle=_list_accounts,
+    handle=list_accounts,
 )

@@ -37,7 +37,8 @@ class ActiveAlarmsArguments(AccountArguments):
     max_items: PositiveCount = 50
 
 
-async def _get_active_alarms(arguments: ActiveAlarmsArguments, call: ToolCall) -> JsonObject:
+async def get_active_alarms(arguments: ActiveAlarmsArguments, call: ToolCall) -> JsonObject:
+    """The tool's result. Raises AioRpcError or ServiceError."""
     max_items = min(arguments.max_items, _MAX_ITEMS)
     request = pb.ListActiveAlarmsRequest(**arguments.place, max_items=max_items)
     answer = await call.backends.alarms.ListActiveAlarms(request, **call.rpc_options())
@@ -127,10 +128,15 @@ async def _get_alarm_history(arguments: AlarmHistoryArguments, call: ToolCall) -
         max_items=min(arguments.max_items, _MAX_ITEMS),
     )
     answer = await call.backends.alarms.GetAlarmHistory(request, **call.rpc_options())
+    return render_history(arguments.alarm_name, answer)
+
+
+def render_history(alarm_name: str, answer: pb.GetAlarmHistoryResponse) -> JsonObject:
+    """What happened to the alarm as the tool's result, bounded."""
     items = take_fitting(_history_item(item) for item in answer.items)
     has_more = answer.has_more or len(items) < len(answer.items)
     return {
-        "alarm_details": _details(answer.alarm) if answer.HasField("alarm") else _unknown(arguments.alarm_name, answer),
+        "alarm_details": _details(answer.alarm) if answer.HasField("alarm") else _unknown(alarm_name, answer),
         "history_items": items,
         "time_range_suggestions": [_suggestion(suggestion) for suggestion in answer.time_range_suggestions],
         "has_more_results": has_more,
@@ -254,7 +260,7 @@ GET_ACTIVE_ALARMS: Final = Tool(
         has_more_results=BOOLEAN,
         message=nullable(TEXT),
     ),
-    handle=_get_active_alarms,
+    handle=get_active_alarms,
 )
 
 GET_ALARM_HISTORY: Final = Tool(

@@ -39,7 +39,8 @@ class LogGroupsArguments(AccountArguments):
     page_token: str | None = Field(None, description="From next_page_token")
 
 
-async def _describe_log_groups(arguments: LogGroupsArguments, call: ToolCall) -> JsonObject:
+async def describe_log_groups(arguments: LogGroupsArguments, call: ToolCall) -> JsonObject:
+    """The tool's result. Raises AioRpcError or ServiceError."""
     request = pb.ListLogGroupsRequest(
         **arguments.place,
         name_prefix=arguments.log_group_name_prefix or "",
@@ -165,7 +166,7 @@ DESCRIBE_LOG_GROUPS: Final = Tool(
     description="List CloudWatch log groups by name prefix, with the Logs Insights queries that were saved for them.",
     arguments=LogGroupsArguments,
     output=log_groups.OUTPUT,
-    handle=_describe_log_groups,
+    handle=describe_log_groups,
 )
 
 EXECUTE_LOG_INSIGHTS_QUERY: Final = Tool(

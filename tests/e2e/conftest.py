@@ -2,18 +2,23 @@
 
 import json
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
+from mcp.client import Client
+from mcp.client.streamable_http import streamable_http_client
 
 from tests.kit.fake_aws import FakeAws
 from tests.kit.issuer import Issuer
 from tests.kit.services import Deployment, policy_for
 
 ALICE_ACCOUNT, BOB_ACCOUNT = "111111111111", "222222222222"
+ERAS = ["legacy", "auto"]
+"""Modes of the SDK's client: the handshake, and 2026-07-28."""
 
 
 @pytest.fixture
@@ -82,6 +87,17 @@ class Person:
         assert result.get("isError"), result
         text: str = result["content"][0]["text"]
         return text
+
+
+@asynccontextmanager
+async def mcp_client(person: Person, era: str) -> AsyncIterator[Client]:
+    """The SDK's own client for that person."""
+    headers = {"Authorization": f"Bearer {person.token}"}
+    async with (
+        httpx2.AsyncClient(headers=headers, timeout=20, trust_env=False) as http,
+        Client(streamable_http_client(person.url, http_client=http), mode=era) as client,
+    ):
+        yield client
 
 
 @pytest.fixture

@@ -1,42 +1,25 @@
 """Real MCP clients of the SDK: both protocol eras, progress, concurrency, and gRPC for agents."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
-import httpx2
 import pytest
 from cwmcp.auth.v1.authentication_service_pb2 import AuthenticateRequest
 from cwmcp.auth.v1.authentication_service_pb2_grpc import AuthenticationServiceStub
 from cwmcp.cloudwatch.v1.alarms_service_pb2 import ListActiveAlarmsRequest
-from mcp.client import Client
-from mcp.client.streamable_http import streamable_http_client
 
 from mcp_frontend.backends import Backends
 from servicekit.errors import Reason, ServiceError
 from servicekit.grpc_client import connected
 from servicekit.grpc_errors import raising_service_errors
 from servicekit.identity import ASSERTION_METADATA_KEY
-from tests.e2e.conftest import ALICE_ACCOUNT, BOB_ACCOUNT, Person
+from tests.e2e.conftest import ALICE_ACCOUNT, BOB_ACCOUNT, ERAS, Person, mcp_client
 from tests.kit.fake_aws import FakeAws
 from tests.kit.services import Deployment
-
-ERAS = ["legacy", "auto"]
-
-
-@asynccontextmanager
-async def _client(person: Person, era: str) -> AsyncIterator[Client]:
-    headers = {"Authorization": f"Bearer {person.token}"}
-    async with (
-        httpx2.AsyncClient(headers=headers, timeout=20, trust_env=False) as http,
-        Client(streamable_http_client(person.url, http_client=http), mode=era) as client,
-    ):
-        yield client
 
 
 @pytest.mark.parametrize("era", ERAS)
 async def test_a_client_of_each_era_lists_and_calls_tools(deployment: Deployment, alice: Person, era: str) -> None:
-    async with deployment.running(), _client(alice, era) as client:
+    async with deployment.running(), mcp_client(alice, era) as client:
         names = [tool.name for tool in (await client.list_tools()).tools]
         assert "get_active_alarms" in names and "list_accounts" in names
         result = await client.call_tool("get_active_alarms", {})
@@ -53,7 +36,7 @@ async def test_progress_is_told_to_those_who_ask(deployment: Deployment, aws: Fa
     async def on_progress(progress: float, total: float | None, message: str | None) -> None:
         steps.append(progress)
 
-    async with deployment.running(), _client(alice, era) as client:
+    async with deployment.running(), mcp_client(alice, era) as client:
         arguments = {
             "log_group_names": [f"/app/{ALICE_ACCOUNT}/web"],
             "start_time": "2026-11-23T00:00:00Z",
@@ -68,7 +51,7 @@ async def test_progress_is_told_to_those_who_ask(deployment: Deployment, aws: Fa
 async def test_two_people_at_once_over_their_own_connections(
     deployment: Deployment, alice: Person, bob: Person
 ) -> None:
-    async with deployment.running(), _client(alice, "legacy") as first, _client(bob, "auto") as second:
+    async with deployment.running(), mcp_client(alice, "legacy") as first, mcp_client(bob, "auto") as second:
         calls = [(client, own) for client, own in ((first, ALICE_ACCOUNT), (second, BOB_ACCOUNT)) for _ in range(50)]
         results = await asyncio.gather(*(client.call_tool("describe_log_groups", {}) for client, _ in calls))
         for (_, own), result in zip(calls, results, strict=True):

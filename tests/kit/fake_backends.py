@@ -24,6 +24,7 @@ _SERVICE_OF_RPC = {
     "ListAlarmComponents": "alarms",
     "AnalyzeLogGroup": "log_analysis",
     "ListLogGroupFields": "log_analysis",
+    "ListAlarmNames": "alarms",
     "ListLogGroups": "logs",
     "RunQuery": "logs",
     "GetQueryResults": "logs",

@@ -166,3 +166,12 @@ async def test_fault_avoided_a_slow_call_does_not_hold_up_others(aws: FakeAws, a
     assert not any(call.done() for call in slow)
     gate.release()
     await asyncio.gather(*slow)
+
+
+async def test_a_call_of_any_tool_can_be_cancelled(aws: FakeAws, alice: Person) -> None:
+    """It ends although AWS has not answered."""
+    gate = aws.hold("cloudwatch:DescribeAlarms")
+    call = asyncio.create_task(alice.failure("get_active_alarms", request_id="held"))
+    await gate.arrivals(1)
+    await alice.post({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": "held"}})
+    assert "was cancelled" in await call

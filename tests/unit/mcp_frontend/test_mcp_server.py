@@ -12,6 +12,7 @@ from opentelemetry.trace import SpanKind
 from mcp_frontend.edge import CALL_KEY, WANTS_STREAM_KEY
 from mcp_frontend.mcp_server import Tools
 from mcp_frontend.running_calls import RunningCall
+from mcp_frontend.user_requests import UserRequests
 from servicekit.errors import Reason, ServiceError
 from servicekit.identity import Principal
 from servicekit.telemetry import attributes
@@ -26,7 +27,7 @@ def _call() -> RunningCall:
 async def _run(call: RunningCall, tool: str, fake: FakeBackends) -> Any:
     scope = {CALL_KEY: call, WANTS_STREAM_KEY: False}
     context: Any = SimpleNamespace(request=SimpleNamespace(scope=scope))
-    return await Tools(fake.backends, 5.0).call(context, CallToolRequestParams(name=tool, arguments={}))
+    return await Tools(UserRequests(fake.backends, 5.0)).call(context, CallToolRequestParams(name=tool, arguments={}))
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,7 @@ def test_cancelled_text_has_no_trigger_words() -> None:
 
 def test_accounts_are_listed() -> None:
     error = ServiceError(Reason.ACCOUNT_NOT_ALLOWED, "no", field="account", details={"accounts": "dev, prod"})
-    assert "profile_name to one of: dev, prod." in explain(error)
+    assert "Set profile_name, or the account in a resource's address, to one of: dev, prod." in explain(error)
 
 
 def test_regions_are_listed() -> None:

@@ -172,6 +172,32 @@ async def test_components_of_an_unknown_alarm_are_nothing() -> None:
     assert response == pb.ListAlarmComponentsResponse()
 
 
+async def test_names_by_prefix_take_one_call() -> None:
+    page = {"MetricAlarms": [{"AlarmName": "a2"}], "CompositeAlarms": [{"AlarmName": "a1"}], "NextToken": "more"}
+    session = FakeSession({"describe_alarms": [page]})
+    sessions = FakeSessions(session)
+    request = pb.ListAlarmNamesRequest(account="prod", region="us-east-1", name_prefix="a", max_items=2)
+    response = await _servicer(sessions).ListAlarmNames(request, CONTEXT)
+    assert (list(response.names), response.has_more) == (["a1", "a2"], True)
+    assert sessions.opened == [("prod", "us-east-1")]
+    assert session.parameters_of("describe_alarms") == [
+        {"AlarmTypes": ["MetricAlarm", "CompositeAlarm"], "MaxRecords": 2, "AlarmNamePrefix": "a"}
+    ]
+
+
+async def test_all_names_are_a_hundred_at_most() -> None:
+    session = FakeSession({"describe_alarms": [{}]})
+    response = await _servicer(FakeSessions(session)).ListAlarmNames(pb.ListAlarmNamesRequest(), CONTEXT)
+    assert response == pb.ListAlarmNamesResponse()
+    assert session.parameters_of("describe_alarms") == [
+        {"AlarmTypes": ["MetricAlarm", "CompositeAlarm"], "MaxRecords": 100}
+    ]
+    for max_items in (-1, 101):
+        with pytest.raises(ServiceError) as caught:
+            await _servicer(FakeSessions()).ListAlarmNames(pb.ListAlarmNamesRequest(max_items=max_items), CONTEXT)
+        assert caught.value.field == "max_items"
+
+
 async def test_cancellation_closes_the_session() -> None:
     asked = asyncio.Event()
 

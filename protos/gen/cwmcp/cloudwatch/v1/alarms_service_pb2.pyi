@@ -272,6 +272,68 @@ class ListAlarmComponentsResponse(_message.Message):
 Global___ListAlarmComponentsResponse: _TypeAlias = ListAlarmComponentsResponse  # noqa: Y015
 
 @_typing.final
+class ListAlarmNamesRequest(_message.Message):
+    """ListAlarmNamesRequest says how the names begin."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCOUNT_FIELD_NUMBER: _builtins.int
+    REGION_FIELD_NUMBER: _builtins.int
+    NAME_PREFIX_FIELD_NUMBER: _builtins.int
+    MAX_ITEMS_FIELD_NUMBER: _builtins.int
+    account: _builtins.str
+    """The account's alias, or empty for the user's default."""
+    region: _builtins.str
+    """The AWS region, or empty for the account's default."""
+    name_prefix: _builtins.str
+    """How the names begin, case-sensitive; empty for all."""
+    max_items: _builtins.int
+    """The most names to return, 1 to 100; 0 means 100."""
+    def __init__(
+        self,
+        *,
+        account: _builtins.str = ...,
+        region: _builtins.str = ...,
+        name_prefix: _builtins.str = ...,
+        max_items: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "max_items", b"max_items", "name_prefix", b"name_prefix", "region", b"region"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListAlarmNamesRequest: _TypeAlias = ListAlarmNamesRequest  # noqa: Y015
+
+@_typing.final
+class ListAlarmNamesResponse(_message.Message):
+    """ListAlarmNamesResponse holds the names."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAMES_FIELD_NUMBER: _builtins.int
+    HAS_MORE_FIELD_NUMBER: _builtins.int
+    has_more: _builtins.bool
+    """Whether more alarms begin like this."""
+    @_builtins.property
+    def names(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The names, of metric alarms and composite ones, in alphabetical order."""
+
+    def __init__(
+        self,
+        *,
+        names: _abc.Iterable[_builtins.str] | None = ...,
+        has_more: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["has_more", b"has_more", "names", b"names"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListAlarmNamesResponse: _TypeAlias = ListAlarmNamesResponse  # noqa: Y015
+
+@_typing.final
 class Alarm(_message.Message):
     """Alarm is one alarm's definition and state."""
 

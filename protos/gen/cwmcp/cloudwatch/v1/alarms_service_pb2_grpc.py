@@ -50,6 +50,11 @@ class AlarmsServiceStub:
                 request_serializer=cwmcp_dot_cloudwatch_dot_v1_dot_alarms__service__pb2.ListAlarmComponentsRequest.SerializeToString,
                 response_deserializer=cwmcp_dot_cloudwatch_dot_v1_dot_alarms__service__pb2.ListAlarmComponentsResponse.FromString,
                 _registered_method=True)
+        self.ListAlarmNames = channel.unary_unary(
+                '/cwmcp.cloudwatch.v1.AlarmsService/ListAlarmNames',
+                request_serializer=cwmcp_dot_cloudwatch_dot_v1_dot_alarms__service__pb2.ListAlarmNamesRequest.SerializeToString,
+                response_deserializer=cwmcp_dot_cloudwatch_dot_v1_dot_alarms__service__pb2.ListAlarmNamesResponse.FromString,
+                _registered_method=True)
 
 
 class AlarmsServiceServicer:
@@ -77,6 +82,13 @@ class AlarmsServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListAlarmNames(self, request, context):
+        """ListAlarmNames lists the names of alarms in any state by prefix, with one call to AWS.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AlarmsServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -94,6 +106,11 @@ def add_AlarmsServiceServicer_to_server(servicer, server):
                     servicer.ListAlarmComponents,
                     request_deserializer=cwmcp_dot_cloudwatch_dot_v1_dot_alarms__service__pb2.ListAlarmComponentsRequest.FromString,
                     response_serializer=cwmcp_dot_cloudwatch_dot_v1_dot_alarms__service__pb2.ListAlarmComponentsResponse.SerializeToString,
+            ),
+            'ListAlarmNames': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListAlarmNames,
+                    request_deserializer=cwmcp_dot_cloudwatch_dot_v1_dot_alarms__service__pb2.ListAlarmNamesRequest.FromString,
+                    response_serializer=cwmcp_dot_cloudwatch_dot_v1_dot_alarms__service__pb2.ListAlarmNamesResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -178,6 +195,33 @@ class AlarmsService:
             '/cwmcp.cloudwatch.v1.AlarmsService/ListAlarmComponents',
             cwmcp_dot_cloudwatch_dot_v1_dot_alarms__service__pb2.ListAlarmComponentsRequest.SerializeToString,
             cwmcp_dot_cloudwatch_dot_v1_dot_alarms__service__pb2.ListAlarmComponentsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListAlarmNames(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/cwmcp.cloudwatch.v1.AlarmsService/ListAlarmNames',
+            cwmcp_dot_cloudwatch_dot_v1_dot_alarms__service__pb2.ListAlarmNamesRequest.SerializeToString,
+            cwmcp_dot_cloudwatch_dot_v1_dot_alarms__service__pb2.ListAlarmNamesResponse.FromString,
             options,
             channel_credentials,
             insecure,

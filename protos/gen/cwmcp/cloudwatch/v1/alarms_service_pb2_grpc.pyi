@@ -39,6 +39,8 @@ class AlarmsServiceStub:
     """GetAlarmHistory returns what happened to one alarm, newest first, and time ranges worth a look."""
     ListAlarmComponents: _grpc.UnaryUnaryMultiCallable[_alarms_service_pb2.ListAlarmComponentsRequest, _alarms_service_pb2.ListAlarmComponentsResponse]
     """ListAlarmComponents returns an alarm and, if it is composite, the alarms that its rule names."""
+    ListAlarmNames: _grpc.UnaryUnaryMultiCallable[_alarms_service_pb2.ListAlarmNamesRequest, _alarms_service_pb2.ListAlarmNamesResponse]
+    """ListAlarmNames lists the names of alarms in any state by prefix, with one call to AWS."""
 
 @_typing.type_check_only
 class AlarmsServiceAsyncStub(AlarmsServiceStub):
@@ -51,6 +53,8 @@ class AlarmsServiceAsyncStub(AlarmsServiceStub):
     """GetAlarmHistory returns what happened to one alarm, newest first, and time ranges worth a look."""
     ListAlarmComponents: _aio.UnaryUnaryMultiCallable[_alarms_service_pb2.ListAlarmComponentsRequest, _alarms_service_pb2.ListAlarmComponentsResponse]  # type: ignore[assignment]
     """ListAlarmComponents returns an alarm and, if it is composite, the alarms that its rule names."""
+    ListAlarmNames: _aio.UnaryUnaryMultiCallable[_alarms_service_pb2.ListAlarmNamesRequest, _alarms_service_pb2.ListAlarmNamesResponse]  # type: ignore[assignment]
+    """ListAlarmNames lists the names of alarms in any state by prefix, with one call to AWS."""
 
 class AlarmsServiceServicer(metaclass=_abc_1.ABCMeta):
     """AlarmsService reads alarms. The user comes from the identity assertion in the call's metadata."""
@@ -78,5 +82,13 @@ class AlarmsServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_alarms_service_pb2.ListAlarmComponentsResponse, _abc.Awaitable[_alarms_service_pb2.ListAlarmComponentsResponse]]:
         """ListAlarmComponents returns an alarm and, if it is composite, the alarms that its rule names."""
+
+    @_abc_1.abstractmethod
+    def ListAlarmNames(
+        self,
+        request: _alarms_service_pb2.ListAlarmNamesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_alarms_service_pb2.ListAlarmNamesResponse, _abc.Awaitable[_alarms_service_pb2.ListAlarmNamesResponse]]:
+        """ListAlarmNames lists the names of alarms in any state by prefix, with one call to AWS."""
 
 def add_AlarmsServiceServicer_to_server(servicer: AlarmsServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
