@@ -16,7 +16,8 @@ from cloudwatch_service.domain.metric_catalog import CatalogDimension, CatalogEn
 FOLDER: Final = resources.files("cloudwatch_service.catalog") / "metrics"
 
 _Text = Annotated[str, Field(min_length=1)]
-DimensionSet = Annotated[tuple[_Text, ...], Field(min_length=1)]
+DimensionSet = tuple[_Text, ...]
+"""The dimensions that a metric is published with together; none for the whole account and region."""
 
 
 class _Strict(BaseModel):
@@ -42,10 +43,10 @@ class AlarmInFile(_Strict):
 
 
 class MetricInFile(_Strict):
-    """One metric. Without `dimensions` it has those of its namespace."""
+    """One metric. Without `dimensions` it has those of its namespace; without `unit` AWS does not document one."""
 
     name: _Text
-    unit: _Text
+    unit: _Text | None = None
     statistics: Annotated[tuple[_Text, ...], Field(min_length=1)]
     description: _Text
     dimensions: tuple[DimensionSet, ...] | None = None
@@ -80,7 +81,7 @@ def _entries(file: NamespaceFile) -> Iterator[CatalogEntry]:
             metric_name=metric.name,
             description=_with_dimensions(metric.description, dimensions),
             recommended_statistics=", ".join(metric.statistics),
-            unit=metric.unit,
+            unit=metric.unit or "",
             alarms=tuple(map(_recommended_alarm, metric.alarms)),
         )
 
@@ -89,7 +90,7 @@ def _with_dimensions(description: str, dimensions: tuple[DimensionSet, ...]) -> 
     """`description` and what the metric is published by: whoever asks for data has to name one whole set."""
     if not dimensions:
         return description
-    return f"{description} Dimensions: {'; '.join(' + '.join(names) for names in dimensions)}."
+    return f"{description} Dimensions: {'; '.join(' + '.join(names) or 'none' for names in dimensions)}."
 
 
 def _recommended_alarm(read: AlarmInFile) -> RecommendedAlarm:

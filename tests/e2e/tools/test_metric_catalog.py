@@ -17,11 +17,42 @@ async def test_a_metric_of_aws_labs_file(aws: FakeAws, alice: Person) -> None:
     assert not aws.requests  # AWS is not asked, not even for credentials
 
 
-async def test_a_metric_that_the_peer_does_not_know(alice: Person) -> None:
+async def test_our_own_entries_say_what_a_metric_is_published_by(alice: Person) -> None:
     answer = await alice.answer("get_metric_metadata", namespace="AWS/GatewayELB", metric_name="UnHealthyHostCount")
     assert answer["unit"] == "Count"
     assert answer["recommendedStatistics"] == "Maximum, Minimum"
-    assert "LoadBalancer + TargetGroup" in answer["description"]
+    assert answer["description"].endswith(
+        "Dimensions: LoadBalancer + TargetGroup; AvailabilityZone + LoadBalancer + TargetGroup."
+    )
+
+
+@pytest.mark.parametrize(
+    ("namespace", "metric_name", "unit"),
+    [
+        ("AWS/ApplicationELB", "TargetResponseTime", "Seconds"),
+        ("AWS/NetworkELB", "PeakBytesPerSecond", "Bytes/Second"),
+        ("AWS/States", "ExecutionTime", "Milliseconds"),
+        ("AWS/Events", "FailedInvocations", "Count"),
+        ("AWS/Firehose", "DeliveryToS3.DataFreshness", "Seconds"),
+        ("AWS/Kafka", "KafkaDataLogsDiskUsed", "Percent"),
+        ("AWS/ES", "JVMMemoryPressure", "Percent"),
+        ("AWS/Bedrock", "InvocationLatency", "Milliseconds"),
+        ("AWS/WAFV2", "BlockedRequests", "Count"),
+        ("AWS/Logs", "IncomingBytes", "Bytes"),
+        ("AWS/Usage", "CallCount", "None"),
+        ("AWS/AppSync", "5XXError", "Count"),
+        ("AWS/DocDB", "DBInstanceReplicaLag", "Milliseconds"),
+        ("AWS/Neptune", "BufferCacheHitRatio", "Percent"),
+        ("AWS/AmazonMQ", "RabbitMQMemUsed", "Bytes"),
+    ],
+)
+async def test_namespaces_that_the_peer_does_not_know(
+    alice: Person, namespace: str, metric_name: str, unit: str
+) -> None:
+    answer = await alice.answer("get_metric_metadata", namespace=namespace, metric_name=metric_name)
+    assert answer["unit"] == unit
+    assert answer["description"]
+    assert answer["recommendedStatistics"]
 
 
 @pytest.mark.parametrize(
