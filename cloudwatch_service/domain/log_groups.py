@@ -59,13 +59,9 @@ class SavedQuery:
 
 
 def check_filter(wanted: LogGroupFilter) -> None:
-    """Raises ServiceError for an unknown class, or account identifiers that AWS would refuse or ignore."""
+    """Raises ServiceError for an unknown class, or account identifiers that AWS would refuse."""
     if wanted.log_group_class and wanted.log_group_class not in CLASSES:
         raise invalid("log_group_class", f"{wanted.log_group_class!r} is not one of {', '.join(CLASSES)}")
-    if not wanted.account_identifiers:
-        return
-    if not wanted.include_linked_accounts:
-        raise invalid("account_identifiers", "account_identifiers have a meaning only with include_linked_accounts")
     if len(wanted.account_identifiers) > MAX_ACCOUNT_IDENTIFIERS:
         raise invalid("account_identifiers", f"at most {MAX_ACCOUNT_IDENTIFIERS} account identifiers are allowed")
     for account_id in wanted.account_identifiers:

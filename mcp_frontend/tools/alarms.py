@@ -1,5 +1,6 @@
 """The alarm tools. Both spellings of dimensions, {Name, Value} and {name: value}, are what callers know."""
 
+from collections.abc import Iterable
 from itertools import chain, zip_longest
 from typing import Annotated, Final
 
@@ -136,7 +137,7 @@ def render_history(alarm_name: str, answer: pb.GetAlarmHistoryResponse) -> JsonO
     items = take_fitting(_history_item(item) for item in answer.items)
     has_more = answer.has_more or len(items) < len(answer.items)
     return {
-        "alarm_details": _details(answer.alarm) if answer.HasField("alarm") else _unknown(alarm_name, answer),
+        "alarm_details": _details(answer.alarm) if answer.HasField("alarm") else _unknown(alarm_name, answer.warnings),
         "history_items": items,
         "time_range_suggestions": [_suggestion(suggestion) for suggestion in answer.time_range_suggestions],
         "has_more_results": has_more,
@@ -145,11 +146,13 @@ def render_history(alarm_name: str, answer: pb.GetAlarmHistoryResponse) -> JsonO
 
 
 def _components(found: pb.ListAlarmComponentsResponse) -> JsonObject:
+    known = {component.name: component for component in found.components}
+    details = [_details(known[name]) if name in known else _unknown(name) for name in found.component_names]
     return {
         "composite_alarm_name": found.alarm.name,
         "component_alarms": list(found.component_names),
         "alarm_rule": found.alarm.rule,
-        "component_details": [_details(component) for component in found.components] or None,
+        "component_details": details or None,
     }
 
 
@@ -172,8 +175,8 @@ def _details(alarm: pb.Alarm) -> JsonObject:
     }
 
 
-def _unknown(alarm_name: str, answer: pb.GetAlarmHistoryResponse) -> JsonObject:
-    reason = " ".join(answer.warnings) or "No alarm of this name exists now in this account and region."
+def _unknown(alarm_name: str, warnings: Iterable[str] = ()) -> JsonObject:
+    reason = " ".join(warnings) or "No alarm of this name exists now in this account and region."
     return {**_details(pb.Alarm(name=alarm_name, description=reason)), "current_state": "Unknown"}
 
 

@@ -277,7 +277,9 @@ async def test_fault_avoided_components_in_every_form_of_a_rule(aws: FakeAws, al
     assert answer["composite_alarm_name"] == "everything"
     assert answer["alarm_rule"] == rule
     assert answer["component_alarms"] == [*names, "missing"]
-    assert [details["alarm_name"] for details in answer["component_details"]] == names
+    states = {details["alarm_name"]: details["current_state"] for details in answer["component_details"]}
+    assert list(states) == [*names, "missing"]
+    assert states["missing"] == "Unknown"
     asked = aws.calls_of("cloudwatch:DescribeAlarms")
     assert len(asked) == 2  # the alarm, then all of its components at once
     assert not aws.calls_of("cloudwatch:DescribeAlarmHistory")

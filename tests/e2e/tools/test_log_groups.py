@@ -57,6 +57,13 @@ async def test_filters_reach_aws(aws: FakeAws, alice: Person) -> None:
     assert asked.parameters["accountIdentifiers"] == ["111111111111"]
 
 
+async def test_accounts_without_linked_ones_are_for_aws_to_judge(aws: FakeAws, alice: Person) -> None:
+    answer = await alice.answer("describe_log_groups", account_identifiers=["111111111111"])
+    assert len(answer["log_group_metadata"]) == 3
+    (asked,) = aws.calls_of("logs:DescribeLogGroups")
+    assert asked.parameters["accountIdentifiers"] == ["111111111111"]
+
+
 async def test_empty_filters_are_none(aws: FakeAws, alice: Person) -> None:
     answer = await alice.answer(
         "describe_log_groups", log_group_name_prefix="", account_identifiers=[], include_linked_accounts=False
@@ -68,7 +75,6 @@ async def test_empty_filters_are_none(aws: FakeAws, alice: Person) -> None:
 
 async def test_arguments_that_cannot_be_used_are_named(aws: FakeAws, alice: Person) -> None:
     assert "log_group_class" in await alice.failure("describe_log_groups", log_group_class="DELIVERY")
-    assert "include_linked_accounts" in await alice.failure("describe_log_groups", account_identifiers=["111111111111"])
     text = await alice.failure("describe_log_groups", account_identifiers=["alice"], include_linked_accounts=True)
     assert "account_identifiers" in text
     assert not aws.calls_of("logs:DescribeLogGroups")

@@ -10,6 +10,7 @@ from tests.kit.fake_aws.wire import Call, epoch_s
 
 _MAX_RECORDS: Final = 100
 _MAX_ALARM_NAMES: Final = 100
+_HISTORY_ITEM_TYPES: Final = ("ConfigurationUpdate", "StateUpdate", "Action")
 
 
 class CloudWatch:
@@ -53,6 +54,8 @@ class CloudWatch:
     def describe_alarm_history(self, call: Call) -> dict[str, Any]:
         """DescribeAlarmHistory: newest first unless ScanBy says otherwise; without AlarmTypes only metric alarms."""
         types = call.items("AlarmTypes") or ["MetricAlarm"]
+        if call.text("HistoryItemType") not in (None, *_HISTORY_ITEM_TYPES):
+            raise call.invalid(f"HistoryItemType must be one of {', '.join(_HISTORY_ITEM_TYPES)}")
         start_s, end_s = call.time_s("StartDate"), call.time_s("EndDate")
         size = call.integer("MaxRecords", 100, 1, _MAX_RECORDS)
         found = [

@@ -272,13 +272,16 @@ async def test_parts_of_a_composite_alarm() -> None:
         "composite_alarm_name": "both",
         "component_alarms": ["cpu", "math"],
         "alarm_rule": BOTH.rule,
-        "component_details": [CPU_DETAILS],
+        "component_details": [CPU_DETAILS, answer["component_details"][1]],
     }
+    assert answer["component_details"][1]["alarm_name"] == "math"
+    assert answer["component_details"][1]["current_state"] == "Unknown"
+    assert "No alarm of this name" in answer["component_details"][1]["alarm_description"]
     assert fake.requests == [pb.ListAlarmComponentsRequest(region="eu-west-1", alarm_name="both")]
 
 
-async def test_parts_that_cannot_be_found() -> None:
-    found = pb.ListAlarmComponentsResponse(alarm=BOTH, component_names=["cpu"])
+async def test_a_rule_without_names() -> None:
+    found = pb.ListAlarmComponentsResponse(alarm=BOTH)
     fake = FakeBackends(ListAlarmComponents=[found])
     answer = await fake.answer("get_alarm_history", {"alarm_name": "both", "include_component_alarms": True})
     assert answer["component_details"] is None
