@@ -3,10 +3,11 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 BIN := .venv/bin
+PEER := .cache/peer-venv
 BUF := protos/node_modules/.bin/buf
 USER_NAME = $(if $(filter command,$(origin USER)),$(USER),alice)
 
-.PHONY: help run ask token test check gen bench lock clean
+.PHONY: help run ask token test peer check gen bench lock clean
 
 help: ## list the verbs
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -28,8 +29,16 @@ ask: .venv/.ready ## ask the running stack as a person: make ask USER=alice
 token: .venv/.ready ## print a bearer token: make token USER=alice
 	@$(BIN)/python -m deploy.local.token --user $(USER_NAME)
 
-test: .venv/.ready ## run every test
+test: .venv/.ready ## run every test; the comparison with AWS Labs' server after make peer
 	$(BIN)/pytest
+
+peer: $(PEER)/installed.lock ## install AWS Labs' server beside ours, for make test to compare with (500 MB)
+
+$(PEER)/installed.lock: tests/interop/peer.requirements.lock
+	rm -rf $(PEER)
+	$(PYTHON) -m venv $(PEER)
+	$(PEER)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@cp $< $@
 
 check: .venv/.ready ## lint, types, import rules, contracts
 	$(BIN)/ruff check
@@ -55,13 +64,15 @@ gen: .venv/.ready ## make the stubs in protos/gen from the contracts
 bench: .venv/.ready ## measure against the floor and print the figures
 	$(BIN)/python -m tests.benchmarks
 
-lock: ## resolve requirements.lock and the other two locks anew (needs uv)
+lock: ## resolve requirements.lock and the other three locks anew (needs uv)
 	uv pip compile --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \
 		--extra dev pyproject.toml -o requirements.lock
 	uv pip compile --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \
 		deploy/local/ministack.requirements.in -o deploy/local/ministack.requirements.lock
 	uv pip compile --universal --no-deps --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \
 		metric-catalog.requirements.in -o metric-catalog.requirements.lock
+	uv pip compile --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \
+		tests/interop/peer.requirements.in -o tests/interop/peer.requirements.lock
 
 clean: ## remove what the verbs made
 	rm -rf .venv .local .cache protos/node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -65,7 +65,12 @@ def test_links_and_named_files_exist(document: str) -> None:
 
 
 def test_the_locks_hold_hashes_and_no_addresses() -> None:
-    locks = ("requirements.lock", "metric-catalog.requirements.lock", "deploy/local/ministack.requirements.lock")
+    locks = (
+        "requirements.lock",
+        "metric-catalog.requirements.lock",
+        "deploy/local/ministack.requirements.lock",
+        "tests/interop/peer.requirements.lock",
+    )
     for lock in locks:
         text = (ROOT / lock).read_text()
         assert "://" not in text

@@ -1,0 +1,51 @@
+"""What of each tool's answer may be spelled freely, and what ours says beyond the contract.
+
+Paths name fields by dots and items of lists by []. The comparison takes nothing else for granted.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A tool's answer: which fields are sentences (in `sentences_of_unknown`: of an alarm that is not there), which
+    lists are sets, and which fields are ours alone.
+    """
+
+    sentences: frozenset[str] = frozenset()
+    sentences_of_unknown: frozenset[str] = frozenset()
+    sets: frozenset[str] = frozenset()
+    beyond: frozenset[str] = frozenset()
+
+
+def _form(**paths: Iterable[str]) -> Form:
+    return Form(**{name: frozenset(given) for name, given in paths.items()})
+
+
+_QUERY: Final = _form(sentences=["result.message"])
+
+FORMS: Final[dict[str, Form]] = {
+    "get_active_alarms": _form(sentences=["message"], beyond=["metric_alarms[].expression"]),
+    "get_alarm_history": _form(
+        sentences=[
+            "result.message",
+            "result.time_range_suggestions[].reason",
+        ],
+        sentences_of_unknown=[
+            "result.alarm_details.alarm_description",
+            "result.component_details[].alarm_description",
+        ],
+        sets=["result.component_alarms", "result.component_details"],
+        beyond=["result.alarm_details.expression", "result.component_details[].expression"],
+    ),
+    "describe_log_groups": _form(
+        sets=["saved_queries[].logGroupNames", "saved_queries[].logGroupPrefixes"],
+        beyond=["next_page_token", "message"],
+    ),
+    "execute_log_insights_query": _QUERY,
+    "get_logs_insight_query_results": _QUERY,
+    "cancel_logs_insight_query": _form(),
+    "get_metric_data": _form(beyond=["metricDataResults[].period"]),
+}

@@ -1,0 +1,90 @@
+"""Both servers beside one another, asked about the same fake AWS."""
+
+import asyncio
+import itertools
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import httpx2
+
+from tests.e2e.conftest import Person
+from tests.interop import peer
+from tests.interop.answers import Answer
+from tests.interop.cases.case import ACCOUNT, Case, World
+from tests.interop.comparison import Difference, compare
+from tests.interop.forms import FORMS
+from tests.interop.peer import Peer
+from tests.kit.fake_aws import FakeAws
+from tests.kit.issuer import Issuer
+from tests.kit.services import Deployment, policy_for
+
+_NUMBERS: Final = itertools.count(1)
+_CALL_TIMEOUT_S: Final = 60.0
+
+
+@dataclass(slots=True)
+class SideBySide:
+    """The peer, ours, and the AWS that both ask."""
+
+    aws: FakeAws
+    peer: Peer
+    deployment: Deployment
+    http: httpx2.AsyncClient
+    today: datetime
+    _found: dict[str, dict[str, Difference]] = field(default_factory=dict)
+
+    def alice(self) -> Person:
+        """Somebody of whom ours has not heard yet, with the account that the peer has keys of."""
+        url = self.deployment.mcp_url
+        claims = {"sub": f"alice-{next(_NUMBERS)}", "groups": ["cw-payments"], "aud": url}
+        return Person(self.http, url, self.deployment.issuer.mint(claims))
+
+    async def ask_ours(self, case: Case) -> Answer:
+        """Our answer."""
+        self._prepare(case)
+        return Answer.read(await self.alice().call(case.tool, **case.arguments_on(self.today)))
+
+    async def ask_peer(self, case: Case) -> Answer:
+        """The peer's answer."""
+        self._prepare(case)
+        return await self.peer.call(case.tool, case.arguments_on(self.today))
+
+    async def differences(self, case: Case) -> dict[str, Difference]:
+        """Where the answers differ, by path; asked once for each case."""
+        if case.id not in self._found:
+            of_peer, of_ours = await self.ask_peer(case), await self.ask_ours(case)
+            self._found[case.id] = compare(of_peer, of_ours, FORMS[case.tool], case.cause)
+        return self._found[case.id]
+
+    def _prepare(self, case: Case) -> None:
+        self.aws.renew()
+        if case.holds is not None:
+            case.holds(World(self.aws))
+
+
+@asynccontextmanager
+async def side_by_side(directory: Path) -> AsyncIterator[SideBySide]:
+    """Everything started, once for all cases. The time of the fake AWS stands still, so that both see the same."""
+    now_s = time.time()
+    policy = policy_for({"payments": ACCOUNT}, {"cw-payments": ["payments"]})
+    external_ids = {ACCOUNT: "test-deployment"}
+    async with (
+        FakeAws(external_ids=external_ids, clock=lambda: now_s) as aws,
+        Issuer() as issuer,
+        httpx2.AsyncClient(timeout=_CALL_TIMEOUT_S, trust_env=False) as http,
+        AsyncExitStack() as stack,
+    ):
+        deployment = Deployment(directory, aws, issuer, policy)
+        (directory / "home").mkdir()
+        variables = peer.environment(aws, ACCOUNT, directory / "home")
+        running_peer, _ = await asyncio.gather(
+            stack.enter_async_context(peer.running(variables, directory / "peer.log")),
+            stack.enter_async_context(deployment.running()),
+        )
+        today = datetime.fromtimestamp(now_s, UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        yield SideBySide(aws, running_peer, deployment, http, today)
