@@ -1,4 +1,4 @@
-"""Two AWS calls at once without leaving one behind. It must not start anything that outlives the caller."""
+"""Work at the same time without leaving any behind. It must not start anything that outlives the caller."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -17,3 +17,17 @@ async def both(first: Coroutine[Any, Any, First], second: Coroutine[Any, Any, Se
     except BaseExceptionGroup as failures:
         raise failures.exceptions[0] from None
     return first_task.result(), second_task.result()
+
+
+async def outlast(work: Coroutine[Any, Any, None]) -> None:
+    """Run `work` to its end even when the caller is cancelled meanwhile; the cancellation goes on afterwards."""
+    task = asyncio.create_task(work)
+    cancellation: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError as error:
+            cancellation = error
+    if cancellation is not None:
+        raise cancellation
+    task.result()

@@ -8,10 +8,11 @@ What a query may scan is limited, and what it did scan is recorded, by `scan_con
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from cloudwatch_service.aws.concurrency import outlast
 from cloudwatch_service.aws.scan_control import AdmittedQuery
 from cloudwatch_service.aws.session import UserSession
 from cloudwatch_service.domain.insights import InsightsQuery, QueryResult, parse_progress, parse_result
@@ -20,7 +21,6 @@ from servicekit.errors import Reason, ServiceError
 _log = logging.getLogger(__name__)
 _FIRST_DELAY_S: Final = 0.2
 _DELAY_FACTOR: Final = 1.5
-_LAST_DELAY_S: Final = 1.0
 _MANY_ROWS: Final = 1_000  # from here on parsing takes long enough to make other users wait
 # How queries that did not end by themselves are recorded; AWS's own words are for those that did.
 _STOPPED: Final = "Stopped"
@@ -29,10 +29,11 @@ _TIMED_OUT: Final = "TimedOut"
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How polling tells the time and waits, both in seconds."""
+    """How polling tells the time and waits, and the longest wait between two polls; all in seconds."""
 
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    longest_delay_s: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +68,13 @@ async def run_query(
             if timed_out or progress.ended:
                 break
             yield QueryStep(progress, done=False)
-            delay_s = min(delay_s * _DELAY_FACTOR, _LAST_DELAY_S)
+            delay_s = min(delay_s * _DELAY_FACTOR, pace.longest_delay_s)
         running_id, status = "", _TIMED_OUT if timed_out else progress.status
         if timed_out:
-            await _outlast(_stop(session, query_id))
+            await outlast(_stop(session, query_id))
         yield QueryStep(await _parse(query_id, answer), done=True, timed_out=timed_out)
     finally:
-        await _outlast(_wind_up(session, admitted, running_id, status))
+        await outlast(_wind_up(session, admitted, running_id, status))
 
 
 async def get_results(session: UserSession, query_id: str) -> QueryResult:
@@ -102,7 +103,7 @@ async def _poll(session: UserSession, query_id: str, delay_s: float, ends: float
         except ServiceError as error:
             if error.reason is not Reason.AWS_THROTTLED or pace.clock() >= ends:
                 raise
-            delay_s = _LAST_DELAY_S
+            delay_s = pace.longest_delay_s
 
 
 async def _wind_up(session: UserSession, admitted: AdmittedQuery, running_id: str, status: str) -> None:
@@ -126,7 +127,7 @@ async def _start(session: UserSession, query: InsightsQuery, admitted: AdmittedQ
     try:
         return await asyncio.shield(starting)
     except asyncio.CancelledError:
-        await _outlast(_stop_once_started(session, starting))
+        await outlast(_stop_once_started(session, starting))
         raise
 
 
@@ -152,17 +153,3 @@ async def _stop(session: UserSession, query_id: str) -> None:
         await session.call_detached("logs", "stop_query", queryId=query_id)
     except ServiceError as error:
         _log.warning("query %s could not be stopped: %s", query_id, error)
-
-
-async def _outlast(work: Coroutine[Any, Any, None]) -> None:
-    """Run `work` to its end even when the caller is cancelled meanwhile; the cancellation goes on afterwards."""
-    task = asyncio.create_task(work)
-    cancellation: asyncio.CancelledError | None = None
-    while not task.done():
-        try:
-            await asyncio.wait([task])
-        except asyncio.CancelledError as error:
-            cancellation = error
-    if cancellation is not None:
-        raise cancellation
-    task.result()

@@ -1,7 +1,7 @@
 """Logs Insights queries: what may be asked, and what a GetQueryResults answer says. It must not call anything."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
@@ -67,22 +67,36 @@ def insights_query(
 
     ARNs go as identifiers from either list, because AWS allows no ":" in logGroupNames.
     """
+    start_s, end_s = check_times(start_time, end_time)
+    check_text(query_string, limit)
+    log_groups = _one_list(log_group_names, log_group_identifiers)
+    return InsightsQuery(log_groups, are_identifiers(log_groups), start_s, end_s, query_string, limit or None)
+
+
+def check_times(start_time: datetime | None, end_time: datetime | None) -> tuple[int, int]:
+    """Both times in whole seconds since 1970. Raises ServiceError when one is missing or they are out of order."""
     if start_time is None:
         raise invalid("start_time", "start_time is required")
     if end_time is None:
         raise invalid("end_time", "end_time is required")
     if start_time > end_time:
         raise invalid("start_time", "start_time is after end_time")
+    return _whole_seconds(start_time, "start_time"), _whole_seconds(end_time, "end_time")
+
+
+def check_text(query_string: str, limit: int) -> None:
+    """Raises ServiceError when the query is empty or too long, or more rows are wanted than AWS gives."""
     if not query_string.strip():
         raise invalid("query_string", "query_string is required")
     if len(query_string) > MAX_QUERY_CHARACTERS:
         raise invalid("query_string", f"query_string is longer than {MAX_QUERY_CHARACTERS} characters")
     if not 0 <= limit <= MAX_ROWS:
         raise invalid("limit", f"limit must be between 1 and {MAX_ROWS}")
-    log_groups = _one_list(log_group_names, log_group_identifiers)
-    start_s, end_s = _whole_seconds(start_time, "start_time"), _whole_seconds(end_time, "end_time")
-    by_identifier = any(group.startswith("arn:") for group in log_groups)
-    return InsightsQuery(log_groups, by_identifier, start_s, end_s, query_string, limit or None)
+
+
+def are_identifiers(log_groups: Iterable[str]) -> bool:
+    """Whether StartQuery wants the log groups as identifiers, because an ARN is among them."""
+    return any(group.startswith("arn:") for group in log_groups)
 
 
 def check_timeout_s(timeout_s: float) -> float:

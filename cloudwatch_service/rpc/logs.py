@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import aclosing
+from contextlib import AsyncExitStack, aclosing
+from dataclasses import replace
 from typing import Final
 
 import grpc
@@ -11,16 +12,20 @@ from cwmcp.cloudwatch.v1.logs_service_pb2_grpc import LogsServiceServicer
 
 from cloudwatch_service.aws.concurrency import both
 from cloudwatch_service.aws.insights import Pace, get_results, run_query, stop_query
+from cloudwatch_service.aws.insights_batch import run_batch
 from cloudwatch_service.aws.log_groups import list_log_groups, list_saved_queries
+from cloudwatch_service.aws.query_lanes import QueryLanes
 from cloudwatch_service.aws.session import SessionSource, UserSession
 from cloudwatch_service.domain.insights import QueryResult, QueryStatistics, check_timeout_s, insights_query
 from cloudwatch_service.domain.log_groups import LogGroup, LogGroupFilter, SavedQuery, associated, check_filter
+from cloudwatch_service.rpc import query_batches
 from cloudwatch_service.rpc.fields import count_or_default, required_text, time_or_none, to_timestamp
 from cloudwatch_service.rpc.optional_parts import or_warning
 from servicekit.deadlines import remaining_s
 
 _DEFAULT_PAGE_SIZE: Final = 50
 _MANY_ROWS: Final = 1_000  # from here on building the message takes long enough to make other users wait
+_BATCH_DELAY_S: Final = 2.0  # between polls of one query: several of a batch run, and AWS admits few polls a second
 _RESERVE_S: Final = 1.0  # kept back from the call's deadline to stop a query and answer with what it found
 
 
@@ -30,6 +35,8 @@ class LogsServicer(LogsServiceServicer):
     def __init__(self, sessions: SessionSource, pace: Pace | None = None) -> None:
         self._sessions = sessions
         self._pace = pace or Pace()
+        self._batch_pace = replace(self._pace, longest_delay_s=_BATCH_DELAY_S)
+        self._lanes = QueryLanes(self._pace)
 
     async def ListLogGroups(
         self,
@@ -78,6 +85,21 @@ class LogsServicer(LogsServiceServicer):
                 async for step in steps:
                     result = await _query_result(step.result)
                     yield pb.RunQueryResponse(query=result, done=step.done, timed_out=step.timed_out)
+
+    async def RunQueryBatch(
+        self,
+        request: pb.RunQueryBatchRequest,
+        context: grpc.aio.ServicerContext[pb.RunQueryBatchRequest, pb.RunQueryBatchResponse],
+    ) -> AsyncIterator[pb.RunQueryBatchResponse]:
+        """Raises ServiceError."""
+        batch = query_batches.read(request)
+        async with AsyncExitStack() as stack:
+            sessions = await query_batches.open_sessions(stack, self._sessions, request.account, batch.regions)
+            timeout_s = query_batches.timeout_s()
+            steps = run_batch(sessions, batch, timeout_s, self._batch_pace, self._lanes)
+            async for step in await stack.enter_async_context(aclosing(steps)):
+                for message in query_batches.messages(step, request.max_rows):
+                    yield message
 
     async def GetQueryResults(
         self,

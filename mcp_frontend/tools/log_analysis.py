@@ -6,7 +6,6 @@ from cwmcp.cloudwatch.v1 import log_analysis_service_pb2 as pb
 from cwmcp.cloudwatch.v1 import logs_service_pb2 as logs_pb
 from cwmcp.errors.v1.error_reason_pb2 import ErrorReason
 from google.protobuf.json_format import MessageToDict
-from mcp_types import ToolAnnotations
 from pydantic import Field
 
 from mcp_frontend.rendering import explain
@@ -16,15 +15,8 @@ from mcp_frontend.tools.bounds import take_fitting
 from mcp_frontend.tools.fields import time_or_none
 from mcp_frontend.tools.schemas import OBJECT, JsonObject, listing, record
 from mcp_frontend.tools.times import format_time, parse_time, parse_time_or_none
-from mcp_frontend.tools.tool import Tool, ToolCall
+from mcp_frontend.tools.tool import BILLED, Tool, ToolCall
 from servicekit.errors import Reason, ServiceError
-
-BILLED: Final = ToolAnnotations(
-    read_only_hint=True,
-    destructive_hint=False,
-    idempotent_hint=False,  # each call scans logs anew, which AWS charges for
-    open_world_hint=True,
-)
 
 _MAX_ANOMALY_CHARACTERS: Final = 50_000
 _MAX_FIELD_CHARACTERS: Final = 30_000

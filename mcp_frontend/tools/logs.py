@@ -15,7 +15,7 @@ from mcp_frontend.tools import log_groups, query_results
 from mcp_frontend.tools.arguments import AccountArguments, Count, Int32, PositiveCount
 from mcp_frontend.tools.schemas import BOOLEAN, JsonObject, record
 from mcp_frontend.tools.times import parse_time
-from mcp_frontend.tools.tool import Tool, ToolCall
+from mcp_frontend.tools.tool import BILLED, Tool, ToolCall
 from servicekit.errors import Reason, ServiceError
 from servicekit.grpc_errors import raising_service_errors
 
@@ -178,12 +178,7 @@ EXECUTE_LOG_INSIGHTS_QUERY: Final = Tool(
     arguments=InsightsQueryArguments,
     output=query_results.OUTPUT,
     wrapped=True,
-    annotations=ToolAnnotations(
-        read_only_hint=True,
-        destructive_hint=False,
-        idempotent_hint=False,  # each call is scanned and billed anew
-        open_world_hint=True,
-    ),
+    annotations=BILLED,
     handle=_execute_query,
 )
 

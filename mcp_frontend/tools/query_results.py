@@ -1,6 +1,6 @@
 """How Logs Insights queries look in tool results: rows as flat maps, bounded, with a way to the rest."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from cwmcp.cloudwatch.v1 import logs_service_pb2 as pb
@@ -76,14 +76,15 @@ def _statistics(query: pb.QueryResult) -> JsonObject | None:
 
 def _rows_that_fit(rows: Sequence[pb.QueryRow], first_row: int) -> list[Row]:
     """Rows from `first_row` on up to the bound."""
-    return take_fitting(map(_cells, rows[first_row - 1 :]), MAX_ROW_CHARACTERS, _characters)
+    return take_fitting((cells_of(row.fields) for row in rows[first_row - 1 :]), MAX_ROW_CHARACTERS, characters_of)
 
 
-def _cells(row: pb.QueryRow) -> Row:
-    return {cell.name: cell.value for cell in row.fields if cell.name != _POINTER}
+def cells_of(fields: Iterable[pb.QueryField]) -> Row:
+    """The cells of a row by name, without the handle that nobody reads."""
+    return {cell.name: cell.value for cell in fields if cell.name != _POINTER}
 
 
-def _characters(row: Row) -> int:
+def characters_of(row: Row) -> int:
     """About the length of the row as JSON, without making it."""
     return sum(len(name) + len(value) + _JSON_OVERHEAD_CHARACTERS for name, value in row.items())
 

@@ -25,6 +25,7 @@ from mcp_frontend.tools.promql import (
     GET_PROMQL_LABELS,
     GET_PROMQL_SERIES,
 )
+from mcp_frontend.tools.query_batches import EXECUTE_CWL_INSIGHTS_BATCH
 from mcp_frontend.tools.tool import Tool
 
 TOOLS: Final[tuple[Tool[Any], ...]] = (
@@ -33,6 +34,7 @@ TOOLS: Final[tuple[Tool[Any], ...]] = (
     EXECUTE_LOG_INSIGHTS_QUERY,
     GET_LOGS_INSIGHT_QUERY_RESULTS,
     CANCEL_LOGS_INSIGHT_QUERY,
+    EXECUTE_CWL_INSIGHTS_BATCH,
     GET_METRIC_DATA,
     GET_METRIC_METADATA,
     EXECUTE_PROMQL_QUERY,

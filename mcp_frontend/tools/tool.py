@@ -29,6 +29,12 @@ _log = logging.getLogger(__name__)
 _encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 READS: Final = ToolAnnotations(read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=True)
+BILLED: Final = ToolAnnotations(
+    read_only_hint=True,
+    destructive_hint=False,
+    idempotent_hint=False,  # each call scans logs anew, which AWS charges for
+    open_world_hint=True,
+)
 
 Progress = Callable[[float, float | None, str], Awaitable[None]]
 """Reports (progress so far, total or None, message)."""

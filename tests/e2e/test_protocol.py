@@ -48,6 +48,31 @@ async def test_progress_is_told_to_those_who_ask(deployment: Deployment, aws: Fa
     assert steps
 
 
+@pytest.mark.parametrize("era", ERAS)
+async def test_a_batch_tells_how_far_it_is(deployment: Deployment, aws: FakeAws, alice: Person, era: str) -> None:
+    aws.logs.plan_queries("fields", polls=3)
+    told: list[str | None] = []
+    steps: list[float] = []
+
+    async def on_progress(progress: float, total: float | None, message: str | None) -> None:
+        steps.append(progress)
+        told.append(message)
+
+    async with deployment.running(), mcp_client(alice, era) as client:
+        arguments = {
+            "log_group_names": [f"/app/{ALICE_ACCOUNT}/web"],
+            "regions": ["us-east-1", "eu-west-1"],
+            "start_time": "2026-11-23T00:00:00Z",
+            "end_time": "2026-11-23T12:00:00Z",
+            "query_string": "fields @message",
+        }
+        result = await client.call_tool("execute_cwl_insights_batch", arguments, progress_callback=on_progress)
+        assert result.structured_content["summary"]["successful_chunks"] == 2
+    assert steps == sorted(set(steps)) and len(steps) >= 2
+    assert told[0] == "0 of 2 queries have ended, 0 are running; 0.0 GB scanned"
+    assert "2 are running" in "".join(map(str, told))
+
+
 async def test_two_people_at_once_over_their_own_connections(
     deployment: Deployment, alice: Person, bob: Person
 ) -> None:

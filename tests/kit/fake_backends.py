@@ -27,6 +27,7 @@ _SERVICE_OF_RPC = {
     "ListAlarmNames": "alarms",
     "ListLogGroups": "logs",
     "RunQuery": "logs",
+    "RunQueryBatch": "logs",
     "GetQueryResults": "logs",
     "StopQuery": "logs",
     "GetMetricMetadata": "metric_catalog",
@@ -42,7 +43,7 @@ _SERVICE_OF_RPC = {
     "ListSeries": "promql",
     "ListLabels": "promql",
 }
-STREAMED = {"RunQuery", "GetMetricData"}
+STREAMED = {"RunQuery", "RunQueryBatch", "GetMetricData"}
 
 Answer = Message | ServiceError | BaseException
 

@@ -219,3 +219,64 @@ async def test_query_id_is_required() -> None:
         await servicer.StopQuery(pb.StopQueryRequest(), CONTEXT)
     with pytest.raises(ServiceError, match="query_id is required"):
         await servicer.GetQueryResults(pb.GetQueryResultsRequest(), CONTEXT)
+
+
+def _batch_request(**changes: Any) -> pb.RunQueryBatchRequest:
+    fields: dict[str, Any] = {
+        "account": "prod",
+        "regions": ["eu-west-1", "us-east-1"],
+        "log_group_names": ["/app"],
+        "start_time": Timestamp(seconds=START),
+        "end_time": Timestamp(seconds=START + 60),
+        "query_string": "fields @message",
+    }
+    return pb.RunQueryBatchRequest(**(fields | changes))
+
+
+async def test_batch_streams_progress_rows_and_summary() -> None:
+    rows = [[{"field": "n", "value": str(n)}] for n in range(700)]
+    answer = {"status": "Complete", "results": rows, "statistics": STATISTICS}
+    session = FakeSession({"start_query": [{"queryId": "q1"}] * 2, "get_query_results": [answer] * 2})
+    sessions = FakeSessions(session)
+    responses = [one async for one in _servicer(sessions).RunQueryBatch(_batch_request(), CONTEXT)]
+    assert sessions.opened == [("prod", "eu-west-1"), ("prod", "us-east-1")]
+    assert sessions.open_now == 0
+    assert responses[0].progress == pb.QueryBatchProgress(queries=2)
+    pieces = [list(one.rows.rows) for one in responses if one.WhichOneof("step") == "rows"]
+    assert [len(piece) for piece in pieces] == [500, 500, 400]
+    first = pieces[0][0]
+    assert first == pb.QueryBatchRow(region="eu-west-1", log_groups="/app", fields=[pb.QueryField(name="n", value="0")])
+    summary = responses[-1].summary
+    assert (summary.total_chunks, summary.successful_chunks, summary.total_records_returned) == (2, 2, 1_400)
+    assert [(one.region, one.query_id) for one in summary.query_ids] == [("eu-west-1", "q1"), ("us-east-1", "q1")]
+
+
+async def test_batch_sends_no_more_rows_than_wanted() -> None:
+    session = FakeSession(
+        {"start_query": [{"queryId": "q1"}], "get_query_results": [{**COMPLETE, "results": ROWS * 3}]}
+    )
+    request = _batch_request(regions=["eu-west-1"], max_rows=2)
+    responses = [one async for one in _servicer(FakeSessions(session)).RunQueryBatch(request, CONTEXT)]
+    assert sum(len(one.rows.rows) for one in responses) == 2
+    assert responses[-1].summary.total_records_returned == 3
+
+
+async def test_batch_refuses_bad_fields_before_opening_anything() -> None:
+    sessions = FakeSessions()
+    for request, field in [
+        (_batch_request(regions=[]), "regions"),
+        (_batch_request(max_rows=-1), "max_rows"),
+        (_batch_request(timeout_s=-1), "timeout_s"),
+    ]:
+        with pytest.raises(ServiceError) as caught:
+            await anext(aiter(_servicer(sessions).RunQueryBatch(request, CONTEXT)))
+        assert caught.value.field == field
+    assert sessions.opened == []
+
+
+async def test_batch_names_the_regions_when_one_is_refused() -> None:
+    refusal = ServiceError(Reason.REGION_NOT_ALLOWED, "no", field="region", details={"regions": "us-east-1"})
+    with pytest.raises(ServiceError) as caught:
+        await anext(aiter(_servicer(FakeSessions(refusal=refusal)).RunQueryBatch(_batch_request(), CONTEXT)))
+    assert (caught.value.reason, caught.value.field) == (Reason.REGION_NOT_ALLOWED, "regions")
+    assert caught.value.details == {"regions": "us-east-1"}

@@ -327,6 +327,290 @@ class RunQueryResponse(_message.Message):
 Global___RunQueryResponse: _TypeAlias = RunQueryResponse  # noqa: Y015
 
 @_typing.final
+class RunQueryBatchRequest(_message.Message):
+    """RunQueryBatchRequest holds the query and where it is run."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCOUNT_FIELD_NUMBER: _builtins.int
+    REGIONS_FIELD_NUMBER: _builtins.int
+    LOG_GROUP_NAMES_FIELD_NUMBER: _builtins.int
+    START_TIME_FIELD_NUMBER: _builtins.int
+    END_TIME_FIELD_NUMBER: _builtins.int
+    QUERY_STRING_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    TIMEOUT_S_FIELD_NUMBER: _builtins.int
+    MAX_ROWS_FIELD_NUMBER: _builtins.int
+    account: _builtins.str
+    """The account's alias, or empty for the user's default."""
+    query_string: _builtins.str
+    """The text, in Logs Insights QL. Its sort and limit count for all rows together."""
+    limit: _builtins.int
+    """The most rows of each 50 log groups of a region, 1 to 10,000; 0 means AWS's default."""
+    timeout_s: _builtins.float
+    """How long to wait for each query before it is stopped, in seconds, at most 3600; 0 means 120. The end of the call is
+    the end of every query.
+    """
+    max_rows: _builtins.int
+    """The most rows to send, 0 for all; the summary counts all."""
+    @_builtins.property
+    def regions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The AWS regions, at most 40."""
+
+    @_builtins.property
+    def log_group_names(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Names of log groups, asked for in every region, or ARNs, asked for in their own; at most 1,000."""
+
+    @_builtins.property
+    def start_time(self) -> _timestamp_pb2.Timestamp:
+        """The start, inclusive; a fraction of a second is cut."""
+
+    @_builtins.property
+    def end_time(self) -> _timestamp_pb2.Timestamp:
+        """The end, inclusive; a fraction of a second is cut."""
+
+    def __init__(
+        self,
+        *,
+        account: _builtins.str = ...,
+        regions: _abc.Iterable[_builtins.str] | None = ...,
+        log_group_names: _abc.Iterable[_builtins.str] | None = ...,
+        start_time: _timestamp_pb2.Timestamp | None = ...,
+        end_time: _timestamp_pb2.Timestamp | None = ...,
+        query_string: _builtins.str = ...,
+        limit: _builtins.int = ...,
+        timeout_s: _builtins.float = ...,
+        max_rows: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["end_time", b"end_time", "start_time", b"start_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "end_time", b"end_time", "limit", b"limit", "log_group_names", b"log_group_names", "max_rows", b"max_rows", "query_string", b"query_string", "regions", b"regions", "start_time", b"start_time", "timeout_s", b"timeout_s"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RunQueryBatchRequest: _TypeAlias = RunQueryBatchRequest  # noqa: Y015
+
+@_typing.final
+class RunQueryBatchResponse(_message.Message):
+    """RunQueryBatchResponse is one step of a batch: progress, then rows, then the summary, which is the last."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROGRESS_FIELD_NUMBER: _builtins.int
+    ROWS_FIELD_NUMBER: _builtins.int
+    SUMMARY_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def progress(self) -> Global___QueryBatchProgress:
+        """How far the batch is."""
+
+    @_builtins.property
+    def rows(self) -> Global___QueryBatchRows:
+        """Some of the rows, in order."""
+
+    @_builtins.property
+    def summary(self) -> Global___QueryBatchSummary:
+        """How the batch went."""
+
+    def __init__(
+        self,
+        *,
+        progress: Global___QueryBatchProgress | None = ...,
+        rows: Global___QueryBatchRows | None = ...,
+        summary: Global___QueryBatchSummary | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["progress", b"progress", "rows", b"rows", "step", b"step", "summary", b"summary"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["progress", b"progress", "rows", b"rows", "step", b"step", "summary", b"summary"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_step: _TypeAlias = _typing.Literal["progress", "rows", "summary"]  # noqa: Y015
+    _WhichOneofArgType_step: _TypeAlias = _typing.Literal["step", b"step"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_step) -> _WhichOneofReturnType_step | None: ...
+
+Global___RunQueryBatchResponse: _TypeAlias = RunQueryBatchResponse  # noqa: Y015
+
+@_typing.final
+class QueryBatchProgress(_message.Message):
+    """QueryBatchProgress counts the queries of a batch. Their number grows while time ranges are divided."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    QUERIES_FIELD_NUMBER: _builtins.int
+    ENDED_FIELD_NUMBER: _builtins.int
+    RUNNING_FIELD_NUMBER: _builtins.int
+    BYTES_SCANNED_FIELD_NUMBER: _builtins.int
+    queries: _builtins.int
+    """All queries known so far."""
+    ended: _builtins.int
+    """Those that ended, well or not."""
+    running: _builtins.int
+    """Those that AWS is working on."""
+    bytes_scanned: _builtins.int
+    """Bytes read so far."""
+    def __init__(
+        self,
+        *,
+        queries: _builtins.int = ...,
+        ended: _builtins.int = ...,
+        running: _builtins.int = ...,
+        bytes_scanned: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bytes_scanned", b"bytes_scanned", "ended", b"ended", "queries", b"queries", "running", b"running"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___QueryBatchProgress: _TypeAlias = QueryBatchProgress  # noqa: Y015
+
+@_typing.final
+class QueryBatchRows(_message.Message):
+    """QueryBatchRows is a piece of the result."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ROWS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def rows(self) -> _containers.RepeatedCompositeFieldContainer[Global___QueryBatchRow]:
+        """The rows."""
+
+    def __init__(
+        self,
+        *,
+        rows: _abc.Iterable[Global___QueryBatchRow] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["rows", b"rows"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___QueryBatchRows: _TypeAlias = QueryBatchRows  # noqa: Y015
+
+@_typing.final
+class QueryBatchRow(_message.Message):
+    """QueryBatchRow is one row and where it is from."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REGION_FIELD_NUMBER: _builtins.int
+    LOG_GROUPS_FIELD_NUMBER: _builtins.int
+    FIELDS_FIELD_NUMBER: _builtins.int
+    region: _builtins.str
+    """The region."""
+    log_groups: _builtins.str
+    """The log group, or how many there were."""
+    @_builtins.property
+    def fields(self) -> _containers.RepeatedCompositeFieldContainer[Global___QueryField]:
+        """The fields in AWS's order."""
+
+    def __init__(
+        self,
+        *,
+        region: _builtins.str = ...,
+        log_groups: _builtins.str = ...,
+        fields: _abc.Iterable[Global___QueryField] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fields", b"fields", "log_groups", b"log_groups", "region", b"region"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___QueryBatchRow: _TypeAlias = QueryBatchRow  # noqa: Y015
+
+@_typing.final
+class QueryBatchSummary(_message.Message):
+    """QueryBatchSummary tells how a batch went. A chunk is at most 50 log groups of one region."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TOTAL_LOG_GROUPS_FIELD_NUMBER: _builtins.int
+    TOTAL_REGIONS_FIELD_NUMBER: _builtins.int
+    TOTAL_CHUNKS_FIELD_NUMBER: _builtins.int
+    SUCCESSFUL_CHUNKS_FIELD_NUMBER: _builtins.int
+    RETRIED_CHUNKS_FIELD_NUMBER: _builtins.int
+    RE_CHUNKED_FIELD_NUMBER: _builtins.int
+    FAILED_CHUNKS_FIELD_NUMBER: _builtins.int
+    TOTAL_RECORDS_RETURNED_FIELD_NUMBER: _builtins.int
+    WARNINGS_FIELD_NUMBER: _builtins.int
+    BYTES_SCANNED_FIELD_NUMBER: _builtins.int
+    QUERY_IDS_FIELD_NUMBER: _builtins.int
+    total_log_groups: _builtins.int
+    """Log groups that were asked for, each once."""
+    total_regions: _builtins.int
+    """Regions that were asked for, each once."""
+    total_chunks: _builtins.int
+    """Chunks."""
+    successful_chunks: _builtins.int
+    """Chunks that were answered for all of their time range."""
+    retried_chunks: _builtins.int
+    """How often a query was run again after a failure that may pass."""
+    re_chunked: _builtins.int
+    """How often a time range was divided."""
+    failed_chunks: _builtins.int
+    """Chunks of which something is missing."""
+    total_records_returned: _builtins.int
+    """All rows of the result."""
+    bytes_scanned: _builtins.int
+    """Bytes read by all queries, which is what AWS charges for."""
+    @_builtins.property
+    def warnings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What is missing, or not exact, and why."""
+
+    @_builtins.property
+    def query_ids(self) -> _containers.RepeatedCompositeFieldContainer[Global___BatchQueryId]:
+        """The queries that the rows are from; their rows stay readable at AWS."""
+
+    def __init__(
+        self,
+        *,
+        total_log_groups: _builtins.int = ...,
+        total_regions: _builtins.int = ...,
+        total_chunks: _builtins.int = ...,
+        successful_chunks: _builtins.int = ...,
+        retried_chunks: _builtins.int = ...,
+        re_chunked: _builtins.int = ...,
+        failed_chunks: _builtins.int = ...,
+        total_records_returned: _builtins.int = ...,
+        warnings: _abc.Iterable[_builtins.str] | None = ...,
+        bytes_scanned: _builtins.int = ...,
+        query_ids: _abc.Iterable[Global___BatchQueryId] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bytes_scanned", b"bytes_scanned", "failed_chunks", b"failed_chunks", "query_ids", b"query_ids", "re_chunked", b"re_chunked", "retried_chunks", b"retried_chunks", "successful_chunks", b"successful_chunks", "total_chunks", b"total_chunks", "total_log_groups", b"total_log_groups", "total_records_returned", b"total_records_returned", "total_regions", b"total_regions", "warnings", b"warnings"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___QueryBatchSummary: _TypeAlias = QueryBatchSummary  # noqa: Y015
+
+@_typing.final
+class BatchQueryId(_message.Message):
+    """BatchQueryId names one query of a batch."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REGION_FIELD_NUMBER: _builtins.int
+    QUERY_ID_FIELD_NUMBER: _builtins.int
+    region: _builtins.str
+    """The region."""
+    query_id: _builtins.str
+    """The id that AWS gave."""
+    def __init__(
+        self,
+        *,
+        region: _builtins.str = ...,
+        query_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["query_id", b"query_id", "region", b"region"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchQueryId: _TypeAlias = BatchQueryId  # noqa: Y015
+
+@_typing.final
 class GetQueryResultsRequest(_message.Message):
     """GetQueryResultsRequest names the query."""
 

@@ -45,6 +45,11 @@ class LogsServiceStub:
                 request_serializer=cwmcp_dot_cloudwatch_dot_v1_dot_logs__service__pb2.RunQueryRequest.SerializeToString,
                 response_deserializer=cwmcp_dot_cloudwatch_dot_v1_dot_logs__service__pb2.RunQueryResponse.FromString,
                 _registered_method=True)
+        self.RunQueryBatch = channel.unary_stream(
+                '/cwmcp.cloudwatch.v1.LogsService/RunQueryBatch',
+                request_serializer=cwmcp_dot_cloudwatch_dot_v1_dot_logs__service__pb2.RunQueryBatchRequest.SerializeToString,
+                response_deserializer=cwmcp_dot_cloudwatch_dot_v1_dot_logs__service__pb2.RunQueryBatchResponse.FromString,
+                _registered_method=True)
         self.GetQueryResults = channel.unary_unary(
                 '/cwmcp.cloudwatch.v1.LogsService/GetQueryResults',
                 request_serializer=cwmcp_dot_cloudwatch_dot_v1_dot_logs__service__pb2.GetQueryResultsRequest.SerializeToString,
@@ -76,6 +81,15 @@ class LogsServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RunQueryBatch(self, request, context):
+        """RunQueryBatch runs one Logs Insights query over many log groups and regions and streams its progress, then the rows
+        in pieces, then the summary. Queries of more than 50 log groups, or with more rows than AWS gives, are run in parts.
+        All of them are stopped at AWS when the call is cancelled or its deadline passes.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetQueryResults(self, request, context):
         """GetQueryResults returns what a query has found so far.
         """
@@ -102,6 +116,11 @@ def add_LogsServiceServicer_to_server(servicer, server):
                     servicer.RunQuery,
                     request_deserializer=cwmcp_dot_cloudwatch_dot_v1_dot_logs__service__pb2.RunQueryRequest.FromString,
                     response_serializer=cwmcp_dot_cloudwatch_dot_v1_dot_logs__service__pb2.RunQueryResponse.SerializeToString,
+            ),
+            'RunQueryBatch': grpc.unary_stream_rpc_method_handler(
+                    servicer.RunQueryBatch,
+                    request_deserializer=cwmcp_dot_cloudwatch_dot_v1_dot_logs__service__pb2.RunQueryBatchRequest.FromString,
+                    response_serializer=cwmcp_dot_cloudwatch_dot_v1_dot_logs__service__pb2.RunQueryBatchResponse.SerializeToString,
             ),
             'GetQueryResults': grpc.unary_unary_rpc_method_handler(
                     servicer.GetQueryResults,
@@ -169,6 +188,33 @@ class LogsService:
             '/cwmcp.cloudwatch.v1.LogsService/RunQuery',
             cwmcp_dot_cloudwatch_dot_v1_dot_logs__service__pb2.RunQueryRequest.SerializeToString,
             cwmcp_dot_cloudwatch_dot_v1_dot_logs__service__pb2.RunQueryResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RunQueryBatch(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/cwmcp.cloudwatch.v1.LogsService/RunQueryBatch',
+            cwmcp_dot_cloudwatch_dot_v1_dot_logs__service__pb2.RunQueryBatchRequest.SerializeToString,
+            cwmcp_dot_cloudwatch_dot_v1_dot_logs__service__pb2.RunQueryBatchResponse.FromString,
             options,
             channel_credentials,
             insecure,

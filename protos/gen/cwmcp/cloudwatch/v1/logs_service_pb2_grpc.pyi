@@ -39,6 +39,11 @@ class LogsServiceStub:
     """RunQuery runs a Logs Insights query and streams its progress; the last message holds the result.
     The query is stopped at AWS when the call is cancelled, its deadline passes or its timeout is reached.
     """
+    RunQueryBatch: _grpc.UnaryStreamMultiCallable[_logs_service_pb2.RunQueryBatchRequest, _logs_service_pb2.RunQueryBatchResponse]
+    """RunQueryBatch runs one Logs Insights query over many log groups and regions and streams its progress, then the rows
+    in pieces, then the summary. Queries of more than 50 log groups, or with more rows than AWS gives, are run in parts.
+    All of them are stopped at AWS when the call is cancelled or its deadline passes.
+    """
     GetQueryResults: _grpc.UnaryUnaryMultiCallable[_logs_service_pb2.GetQueryResultsRequest, _logs_service_pb2.GetQueryResultsResponse]
     """GetQueryResults returns what a query has found so far."""
     StopQuery: _grpc.UnaryUnaryMultiCallable[_logs_service_pb2.StopQueryRequest, _logs_service_pb2.StopQueryResponse]
@@ -54,6 +59,11 @@ class LogsServiceAsyncStub(LogsServiceStub):
     RunQuery: _aio.UnaryStreamMultiCallable[_logs_service_pb2.RunQueryRequest, _logs_service_pb2.RunQueryResponse]  # type: ignore[assignment]
     """RunQuery runs a Logs Insights query and streams its progress; the last message holds the result.
     The query is stopped at AWS when the call is cancelled, its deadline passes or its timeout is reached.
+    """
+    RunQueryBatch: _aio.UnaryStreamMultiCallable[_logs_service_pb2.RunQueryBatchRequest, _logs_service_pb2.RunQueryBatchResponse]  # type: ignore[assignment]
+    """RunQueryBatch runs one Logs Insights query over many log groups and regions and streams its progress, then the rows
+    in pieces, then the summary. Queries of more than 50 log groups, or with more rows than AWS gives, are run in parts.
+    All of them are stopped at AWS when the call is cancelled or its deadline passes.
     """
     GetQueryResults: _aio.UnaryUnaryMultiCallable[_logs_service_pb2.GetQueryResultsRequest, _logs_service_pb2.GetQueryResultsResponse]  # type: ignore[assignment]
     """GetQueryResults returns what a query has found so far."""
@@ -79,6 +89,17 @@ class LogsServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_abc.Iterator[_logs_service_pb2.RunQueryResponse], _abc.AsyncIterator[_logs_service_pb2.RunQueryResponse]]:
         """RunQuery runs a Logs Insights query and streams its progress; the last message holds the result.
         The query is stopped at AWS when the call is cancelled, its deadline passes or its timeout is reached.
+        """
+
+    @_abc_1.abstractmethod
+    def RunQueryBatch(
+        self,
+        request: _logs_service_pb2.RunQueryBatchRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_logs_service_pb2.RunQueryBatchResponse], _abc.AsyncIterator[_logs_service_pb2.RunQueryBatchResponse]]:
+        """RunQueryBatch runs one Logs Insights query over many log groups and regions and streams its progress, then the rows
+        in pieces, then the summary. Queries of more than 50 log groups, or with more rows than AWS gives, are run in parts.
+        All of them are stopped at AWS when the call is cancelled or its deadline passes.
         """
 
     @_abc_1.abstractmethod
