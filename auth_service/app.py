@@ -29,6 +29,7 @@ from auth_service.rpc.credentials import CredentialServicer
 from auth_service.rpc.signing_keys import SigningKeyServicer
 from auth_service.settings import AuthSettings
 from servicekit.assertions import AssertionVerifier
+from servicekit.aws_http import UnredirectedHttpSession
 from servicekit.background import in_background
 from servicekit.grpc_layers import ServiceRules
 from servicekit.grpc_server import HostedService, serving
@@ -137,6 +138,7 @@ def _sts_client(settings: AuthSettings) -> Any:
         read_timeout=10,
         retries={"mode": "standard", "total_max_attempts": 3},
         max_pool_connections=50,
+        http_session_cls=UnredirectedHttpSession,
         user_agent_extra=f"cloudwatch-mcp/{version('cloudwatch-mcp')}",
     )
     return aioboto3.Session().client("sts", region_name=settings.aws_region, config=config)

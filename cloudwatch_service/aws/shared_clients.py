@@ -24,9 +24,9 @@ from aiobotocore.credentials import AioCredentialResolver, AioCredentials
 from botocore.exceptions import ClientError, NoCredentialsError
 
 from cloudwatch_service.aws.answers import AnswerParsers
-from cloudwatch_service.aws.http_session import UnredirectedHttpSession
 from cloudwatch_service.aws.metric_columns import OUTPUT_SHAPE, parse_metric_data
 from cloudwatch_service.aws.session import AwsService
+from servicekit.aws_http import UnredirectedHttpSession
 from servicekit.worker_processes import WorkerProcesses
 
 OWN_MODELS: Final = str(Path(__file__).parent / "models")

@@ -10,6 +10,8 @@ from enum import StrEnum
 from typing import Any, Final
 
 _MS_PER_S: Final = 1_000
+_LAST_S: Final = 253_402_300_799  # the end of the year 9999
+_BOUNDARIES: Final = (0, 1, 2, 3)
 
 
 class ResultType(StrEnum):
@@ -87,6 +89,8 @@ def parse_result(data: Mapping[str, Any]) -> Result:
         return Result(result_type, text=str(raw[1]), text_time_ms=_time_ms(raw[0]))
     if result_type is ResultType.SCALAR:
         return Result(result_type, (_series({"value": raw}),))
+    if result_type is ResultType.VECTOR:
+        return Result(result_type, tuple(_one_sample(one) for one in raw))
     return Result(result_type, tuple(_series(one) for one in raw))
 
 
@@ -106,6 +110,12 @@ def _listed(data: Any) -> list[Any]:
     return data or []
 
 
+def _one_sample(raw: Mapping[str, Any]) -> Series:
+    if "value" not in raw and "histogram" not in raw:
+        raise ValueError("an item of a vector without a sample")
+    return _series(raw)
+
+
 def _series(raw: Mapping[str, Any]) -> Series:
     points = [raw["value"]] if "value" in raw else raw.get("values") or ()
     histograms = [raw["histogram"]] if "histogram" in raw else raw.get("histograms") or ()
@@ -119,7 +129,7 @@ def _series(raw: Mapping[str, Any]) -> Series:
 
 def _histogram(time: float, raw: Mapping[str, Any]) -> Histogram:
     buckets = tuple(
-        Bucket(int(boundaries), float(lower), float(upper), float(count))
+        Bucket(_BOUNDARIES.index(boundaries), float(lower), float(upper), float(count))
         for boundaries, lower, upper, count in raw.get("buckets") or ()
     )
     return Histogram(_time_ms(time), float(raw["count"]), float(raw["sum"]), buckets)
@@ -136,4 +146,7 @@ def _text(value: Any) -> str:
 
 
 def _time_ms(time: float) -> int:
-    return round(float(time) * _MS_PER_S)
+    seconds = float(time)
+    if not 0 <= seconds <= _LAST_S:
+        raise ValueError("a time out of range")
+    return round(seconds * _MS_PER_S)

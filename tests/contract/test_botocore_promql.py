@@ -5,19 +5,18 @@ An upgrade that changes any of it fails here. See docs/adr/0011-promql-as-a-serv
 
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 from aiobotocore.credentials import AioCredentials
-from aiohttp import web
 from botocore.exceptions import ClientError
 
 from cloudwatch_service.aws import promql_answers
 from cloudwatch_service.aws.promql_answers import AnswerTooLargeError
 from cloudwatch_service.aws.shared_clients import SharedClients, signing_as
 from tests.kit.fake_aws import DEFAULT_ACCOUNTS, FakeAws
+from tests.kit.fixed_answer import answering
 
 ACCOUNT = DEFAULT_ACCOUNTS[0]
 DNS_SUFFIXES = {
@@ -134,53 +133,17 @@ async def test_a_broken_connection_is_tried_again(aws: FakeAws, promql: Any) -> 
     assert len(aws.requests) == 3
 
 
-@asynccontextmanager
-async def _answering(body: bytes, status: int = 200, **headers: str) -> AsyncIterator[tuple[str, list[str]]]:
-    """A server with one answer to everything, its address, and the paths that it was asked for."""
-    asked: list[str] = []
-
-    async def answer(request: web.BaseRequest) -> web.Response:
-        asked.append(request.path)
-        return web.Response(body=body, status=status, headers=headers)
-
-    runner = web.ServerRunner(web.Server(answer))
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}", asked
-    finally:
-        await runner.cleanup()
-
-
 async def _query(clients: SharedClients, aws: FakeAws) -> Any:
     client = await clients.get("promql", "us-east-1")
     with signing_as(_keys(aws)):
         return await client.query(Query="up")
 
 
-@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-@pytest.mark.parametrize(("service", "operation"), [("promql", "labels"), ("logs", "describe_log_groups")])
-async def test_redirects_are_not_followed(
-    aws: FakeAws,
-    clients: SharedClients,
-    monkeypatch: pytest.MonkeyPatch,
-    service: Any,
-    operation: str,
-    status: int,
-) -> None:
-    async with _answering(b"{}") as (target, reached), _answering(b"", status, Location=f"{target}/x") as (url, asked):
-        monkeypatch.setenv("AWS_ENDPOINT_URL", url)
-        client = await clients.get(service, "us-east-1")
-        with signing_as(_keys(aws)), pytest.raises(ClientError):
-            await getattr(client, operation)()
-        assert (len(asked), reached) == (1, [])
-
-
 @pytest.mark.parametrize("body", [b"<html>", b"[1]", b'"text"', b"\xff", b"", b"[" * 100_000])
 async def test_what_is_not_the_apis_form_is_no_success(
     aws: FakeAws, clients: SharedClients, monkeypatch: pytest.MonkeyPatch, body: bytes
 ) -> None:
-    async with _answering(body) as (url, _):
+    async with answering(body) as (url, _):
         monkeypatch.setenv("AWS_ENDPOINT_URL", url)
         assert "status" not in await _query(clients, aws)
 
@@ -201,7 +164,7 @@ async def test_codes_of_errors(
     headers: dict[str, str],
     code: str,
 ) -> None:
-    async with _answering(body, 403, **headers) as (url, _):
+    async with answering(body, 403, **headers) as (url, _):
         monkeypatch.setenv("AWS_ENDPOINT_URL", url)
         with pytest.raises(ClientError) as caught:
             await _query(clients, aws)

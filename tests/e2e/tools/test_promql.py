@@ -288,6 +288,17 @@ async def test_each_person_sees_their_own_account(aws: FakeAws, alice: Person, b
         assert {item["metric"]["@aws.account_id"] for item in matrix["result"]} == {account}
 
 
+async def test_calls_at_once_are_never_answered_with_anothers_data(aws: FakeAws, alice: Person, bob: Person) -> None:
+    people = [(alice, ALICE_ACCOUNT), (bob, BOB_ACCOUNT)] * 20
+    gate = aws.hold("cloudwatch:PromqlSeries")
+    asking = [asyncio.create_task(person.answer("get_promql_series", match=[UP])) for person, _ in people]
+    await gate.arrivals(20)  # as many as the bulkheads of two people let through
+    gate.release()
+    for answer, (_, account) in zip(await asyncio.gather(*asking), people, strict=True):
+        assert [labels["@aws.account_id"] for labels in answer["series"]] == [account] * 2
+    assert {call.account_id for call in aws.calls_of("cloudwatch:PromqlSeries")} == {ALICE_ACCOUNT, BOB_ACCOUNT}
+
+
 async def test_profile_name_is_one_of_the_persons_accounts(aws: FakeAws, alice: Person, eve: Person) -> None:
     answer = await eve.answer("get_promql_series", match=[UP], profile_name="webshop")
     assert {labels["@aws.account_id"] for labels in answer["series"]} == {BOB_ACCOUNT}

@@ -72,7 +72,15 @@ def test_label_sets_keep_their_order() -> None:
         {"resultType": "vector", "result": [{"metric": {}, "value": [1]}]},
         {"resultType": "vector", "result": [{"metric": {}, "value": [1, "x"]}]},
         {"resultType": "vector", "result": [{"metric": {"a": 1}, "value": [1, "1"]}]},
+        {"resultType": "vector", "result": [{"metric": {}}]},
+        {"resultType": "vector", "result": [{"metric": {}, "values": [[1, "1"]]}]},
+        {"resultType": "scalar", "result": [float("inf"), "1"]},
+        {"resultType": "scalar", "result": [-1, "1"]},
         {"resultType": "matrix", "result": [{"values": [["now", "1"]]}]},
+        {
+            "resultType": "vector",
+            "result": [{"histogram": [1, {"count": "1", "sum": "1", "buckets": [[-1, "1", "2", "1"]]}]}],
+        },
         {"resultType": "vector", "result": [{"metric": {}, "histogram": [1, {"count": "1"}]}]},
     ],
 )

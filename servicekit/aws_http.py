@@ -1,7 +1,8 @@
-"""The HTTP side of the shared clients: aiobotocore's, which follows redirects, so that it does not.
+"""The HTTP side of AWS clients: aiobotocore's, which follows redirects, so that it does not.
 
-A signed request carries its user's session token; it must reach no other host than the one it was signed for, whatever
-an answer says. botocore follows none either. tests/contract/test_botocore_promql.py pins what is relied on.
+A signed request carries a session token; it must reach no other host than the one it was signed for, whatever an answer
+says. botocore follows none either. Only services with an AWS SDK may import this module.
+tests/contract/test_aiobotocore_redirects.py pins what is relied on.
 """
 
 from typing import Any
