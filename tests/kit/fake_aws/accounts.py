@@ -11,10 +11,14 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from tests.kit.fake_aws.log_analysis import LogAnalysisData
+from tests.kit.fake_aws.recorded import RecordedMetric, recorded
 from tests.kit.fake_aws.wire import iso
 
 _HOUR_S: Final = 3_600
 _CREATED_AT_MS: Final = 1_735_689_600_000
+
+MetricKey = tuple[str, str, frozenset[tuple[str, str]]]
+"""Namespace, name, and the names and values of the dimensions."""
 
 
 @dataclass(slots=True)
@@ -27,6 +31,7 @@ class Account:
     composite_alarms: list[dict[str, Any]] = field(default_factory=list)
     alarm_history: list[dict[str, Any]] = field(default_factory=list)
     metrics: list[dict[str, Any]] = field(default_factory=list)
+    recorded_metrics: dict[MetricKey, RecordedMetric] = field(default_factory=dict)
     log_groups: list[dict[str, Any]] = field(default_factory=list)
     query_definitions: list[dict[str, Any]] = field(default_factory=list)
     dashboards: dict[str, Any] = field(default_factory=dict)
@@ -86,6 +91,14 @@ class Account:
         }
         self.metrics.append(metric)
         return metric
+
+    def record_metric(self, namespace: str, name: str, values: Any, *, dimensions: Any = None, **options: Any) -> None:
+        """A metric with these values up to now, one each period: see `recorded` for `values` and `options`."""
+        named = dict(dimensions or {})
+        self.add_metric(namespace, name, **named)
+        self.recorded_metrics[namespace, name, frozenset(named.items())] = recorded(
+            values, end_s=self.clock(), **options
+        )
 
     def add_log_group(self, name: str, **members: Any) -> dict[str, Any]:
         """A log group."""

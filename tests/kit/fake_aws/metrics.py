@@ -1,5 +1,7 @@
 """GetMetricData and ListMetrics: series computed from account, metric and time, so that a test can foretell each value.
 
+A metric whose points a test gave answers with those.
+
 A query for a metric that the account does not have gets an empty series, as in AWS. Metrics Insights SELECT gives one
 series for each metric of the namespace; metric math and SEARCH are not evaluated, they get a series of their own text.
 """
@@ -13,6 +15,7 @@ from zlib import crc32
 
 from tests.kit.fake_aws.accounts import Account
 from tests.kit.fake_aws.paging import offset, page, token
+from tests.kit.fake_aws.recorded import Points
 from tests.kit.fake_aws.wire import AwsError, Call, Column, iso
 
 MAX_DATAPOINTS: Final = 100_800
@@ -39,6 +42,7 @@ class _Series:
     first_s: int
     count: int
     period_s: int
+    recorded: Points | None = None
 
 
 def list_metrics(account: Account, call: Call) -> dict[str, Any]:
@@ -79,7 +83,8 @@ def get_metric_data(account: Account, call: Call) -> dict[str, Any]:
     for each in series:
         low, high = max(skip - position, 0), min(skip + size - position, each.count)
         if low < high or (each.count == 0 and skip == 0):
-            results.append(_points(account.account_id, each, low, max(low, high), newest_first=newest_first))
+            make = _points if each.recorded is None else _recorded_points
+            results.append(make(account.account_id, each, low, max(low, high), newest_first=newest_first))
         position += each.count
     following = token(call, skip + size) if skip + size < position else None
     return {"MetricDataResults": results, "NextToken": following, "Messages": []}
@@ -100,20 +105,45 @@ def _series(account: Account, query: Mapping[str, Any], start_s: int, end_s: int
     first_s = -(-start_s // period_s) * period_s
     count = max(0, -(-(end_s - first_s) // period_s))
     query_id, wanted_label = str(query.get("Id")), query.get("Label")
+    recorded = _recorded(account, stat, start_s, end_s, period_s) if isinstance(stat, dict) else None
+    if recorded is not None:
+        return [_Series(query_id, str(wanted_label or labels[0]), name, 0, len(recorded), period_s, recorded)]
     if not labels:
         return [_Series(query_id, str(wanted_label or query_id), name, first_s, 0, period_s)]
     return [_Series(query_id, str(wanted_label or label), name, first_s, count, period_s) for label in labels]
 
 
 def _is_known(account: Account, metric: Mapping[str, Any]) -> bool:
-    given = metric.get("Dimensions")
-    dimensions = {(item["Name"], item["Value"]) for item in given} if isinstance(given, list) else set()
+    dimensions = _dimensions(metric)
     return any(
         known["Namespace"] == metric.get("Namespace")
         and known["MetricName"] == metric.get("MetricName")
         and {(item["Name"], item["Value"]) for item in known["Dimensions"]} == dimensions
         for known in account.metrics
     )
+
+
+def _dimensions(metric: Mapping[str, Any]) -> frozenset[tuple[str, str]]:
+    given = metric.get("Dimensions")
+    return frozenset((item["Name"], item["Value"]) for item in given) if isinstance(given, list) else frozenset()
+
+
+def _recorded(account: Account, stat: Mapping[str, Any], start_s: int, end_s: int, period_s: int) -> Points | None:
+    metric = stat.get("Metric", {})
+    found = account.recorded_metrics.get((metric.get("Namespace"), metric.get("MetricName"), _dimensions(metric)))
+    return None if found is None else found.answer(str(stat.get("Stat")), start_s, end_s, period_s)
+
+
+def _recorded_points(_account_id: str, series: _Series, low: int, high: int, *, newest_first: bool) -> dict[str, Any]:
+    """Points low to high, counted in the order of the scan."""
+    points = (series.recorded or ())[:: -1 if newest_first else 1]
+    return {
+        "Id": series.query_id,
+        "Label": series.label,
+        "Timestamps": Column([iso(moment) for moment, _ in points[low:high]]),
+        "Values": Column([value for _, value in points[low:high]]),
+        "StatusCode": "Complete" if high == series.count else "PartialData",
+    }
 
 
 def _expression(account: Account, text: str) -> tuple[str, list[str]]:
