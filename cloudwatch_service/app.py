@@ -16,6 +16,7 @@ from cwmcp.cloudwatch.v1 import contributor_insights_service_pb2_grpc as contrib
 from cwmcp.cloudwatch.v1 import dashboards_service_pb2_grpc as dashboards_grpc
 from cwmcp.cloudwatch.v1 import log_analysis_service_pb2_grpc as log_analysis_grpc
 from cwmcp.cloudwatch.v1 import logs_service_pb2_grpc as logs_grpc
+from cwmcp.cloudwatch.v1 import metric_analysis_service_pb2_grpc as analysis_grpc
 from cwmcp.cloudwatch.v1 import metric_catalog_service_pb2_grpc as catalog_grpc
 from cwmcp.cloudwatch.v1 import metrics_service_pb2_grpc as metrics_grpc
 from cwmcp.cloudwatch.v1 import promql_service_pb2_grpc as promql_grpc
@@ -32,6 +33,7 @@ from cloudwatch_service.rpc.contributor_insights import ContributorInsightsServi
 from cloudwatch_service.rpc.dashboards import DashboardsServicer
 from cloudwatch_service.rpc.log_analysis import LogAnalysisServicer
 from cloudwatch_service.rpc.logs import LogsServicer
+from cloudwatch_service.rpc.metric_analysis import MetricAnalysisServicer
 from cloudwatch_service.rpc.metric_catalog import MetricCatalogServicer
 from cloudwatch_service.rpc.metrics import MetricsServicer
 from cloudwatch_service.rpc.promql import PromqlServicer
@@ -115,6 +117,9 @@ def _services(settings: CloudwatchSettings, sessions: SessionSource, catalog: Ca
             LogAnalysisServicer(sessions), server
         ),
         "LogsService": lambda server: logs_grpc.add_LogsServiceServicer_to_server(LogsServicer(sessions), server),
+        "MetricAnalysisService": lambda server: analysis_grpc.add_MetricAnalysisServiceServicer_to_server(
+            MetricAnalysisServicer(sessions, catalog, _utc_now), server
+        ),
         "MetricCatalogService": lambda server: catalog_grpc.add_MetricCatalogServiceServicer_to_server(
             MetricCatalogServicer(catalog), server
         ),

@@ -42,6 +42,7 @@ _RETRIED = tuple(
         "DashboardsService": ("ListDashboards", "GetDashboard", "GetWidgetImage"),
         "LogAnalysisService": ("ListLogGroupFields",),
         "LogsService": ("ListLogGroups", "GetQueryResults", "StopQuery"),
+        "MetricAnalysisService": ("AnalyzeMetric", "RecommendAlarms"),
         "MetricCatalogService": ("GetMetricMetadata",),
         "MetricsService": ("GetMetricData",),
         "PromqlService": ("EvaluateQuery", "EvaluateRangeQuery", "ListLabelValues", "ListSeries", "ListLabels"),

@@ -10,6 +10,7 @@ from cwmcp.cloudwatch.v1.contributor_insights_service_pb2_grpc import Contributo
 from cwmcp.cloudwatch.v1.dashboards_service_pb2_grpc import DashboardsServiceStub
 from cwmcp.cloudwatch.v1.log_analysis_service_pb2_grpc import LogAnalysisServiceStub
 from cwmcp.cloudwatch.v1.logs_service_pb2_grpc import LogsServiceStub
+from cwmcp.cloudwatch.v1.metric_analysis_service_pb2_grpc import MetricAnalysisServiceStub
 from cwmcp.cloudwatch.v1.metric_catalog_service_pb2_grpc import MetricCatalogServiceStub
 from cwmcp.cloudwatch.v1.metrics_service_pb2_grpc import MetricsServiceStub
 from cwmcp.cloudwatch.v1.promql_service_pb2_grpc import PromqlServiceStub
@@ -21,6 +22,7 @@ if TYPE_CHECKING:  # these names exist in the stubs' types only
     from cwmcp.cloudwatch.v1.dashboards_service_pb2_grpc import DashboardsServiceAsyncStub
     from cwmcp.cloudwatch.v1.log_analysis_service_pb2_grpc import LogAnalysisServiceAsyncStub
     from cwmcp.cloudwatch.v1.logs_service_pb2_grpc import LogsServiceAsyncStub
+    from cwmcp.cloudwatch.v1.metric_analysis_service_pb2_grpc import MetricAnalysisServiceAsyncStub
     from cwmcp.cloudwatch.v1.metric_catalog_service_pb2_grpc import MetricCatalogServiceAsyncStub
     from cwmcp.cloudwatch.v1.metrics_service_pb2_grpc import MetricsServiceAsyncStub
     from cwmcp.cloudwatch.v1.promql_service_pb2_grpc import PromqlServiceAsyncStub
@@ -36,6 +38,7 @@ class Backends:
     dashboards: "DashboardsServiceAsyncStub"
     log_analysis: "LogAnalysisServiceAsyncStub"
     logs: "LogsServiceAsyncStub"
+    metric_analysis: "MetricAnalysisServiceAsyncStub"
     metric_catalog: "MetricCatalogServiceAsyncStub"
     metrics: "MetricsServiceAsyncStub"
     promql: "PromqlServiceAsyncStub"
@@ -50,6 +53,7 @@ class Backends:
             dashboards=DashboardsServiceStub(channel),
             log_analysis=LogAnalysisServiceStub(channel),
             logs=LogsServiceStub(channel),
+            metric_analysis=MetricAnalysisServiceStub(channel),
             metric_catalog=MetricCatalogServiceStub(channel),
             metrics=MetricsServiceStub(channel),
             promql=PromqlServiceStub(channel),

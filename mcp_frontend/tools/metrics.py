@@ -1,34 +1,29 @@
 """The metric tools: what get_metric_data takes, and the queries that it stands for."""
 
-from collections.abc import Iterable
 from typing import Annotated, Final, Literal, Self
 
 from cwmcp.cloudwatch.v1 import metrics_service_pb2 as pb
-from cwmcp.cloudwatch.v1.dimension_pb2 import Dimension
 from pydantic import Field, StrictFloat, StrictInt, WithJsonSchema, model_validator
 
 from mcp_frontend.tools import metric_results
 from mcp_frontend.tools.arguments import AccountArguments, Arguments, Int32, PositiveCount
+from mcp_frontend.tools.metric_arguments import (
+    MetricDimension,
+    Statistic,
+    aws_statistic,
+    sql_statistic,
+    to_messages,
+)
 from mcp_frontend.tools.schemas import JsonObject
 from mcp_frontend.tools.times import parse_time_or_none
 from mcp_frontend.tools.tool import Tool, ToolCall
 from servicekit.errors import invalid
 
-_AWS_STATISTIC: Final = {"AVG": "Average", "COUNT": "SampleCount", "MAX": "Maximum", "MIN": "Minimum", "SUM": "Sum"}
-_SQL_STATISTIC: Final = {aws: sql for sql, aws in _AWS_STATISTIC.items()}
 _ONLY_QUERY: Final = "m1"
 
-Statistic = Literal["AVG", "COUNT", "MAX", "MIN", "SUM", "Average", "Sum", "Maximum", "Minimum", "SampleCount"]
 SqlStatistic = Literal["AVG", "COUNT", "MAX", "MIN", "SUM"]
 # A number of seconds is accepted too, but a schema with two types is not.
 Moment = Annotated[str | StrictInt | StrictFloat, WithJsonSchema({"type": "string"})]
-
-
-class MetricDimension(Arguments):
-    """One dimension."""
-
-    name: str
-    value: str
 
 
 class MetricStatArguments(Arguments):
@@ -107,8 +102,8 @@ def _queries(arguments: MetricDataArguments) -> list[pb.MetricQuery]:
     stat = pb.MetricStat(
         namespace=namespace,
         metric_name=metric_name,
-        dimensions=_dimensions(arguments.dimensions),
-        statistic=_AWS_STATISTIC.get(arguments.statistic, arguments.statistic),
+        dimensions=to_messages(arguments.dimensions),
+        statistic=aws_statistic(arguments.statistic),
     )
     return [pb.MetricQuery(id=_ONLY_QUERY, metric_stat=stat)]
 
@@ -139,8 +134,8 @@ def _insights_query(arguments: MetricDataArguments, namespace: str, metric_name:
     return pb.InsightsQuery(
         namespace=namespace,
         metric_name=metric_name,
-        statistic=_SQL_STATISTIC.get(arguments.statistic, arguments.statistic),
-        filters=_dimensions(arguments.dimensions),
+        statistic=sql_statistic(arguments.statistic),
+        filters=to_messages(arguments.dimensions),
         schema_dimension_keys=arguments.schema_dimension_keys,
         group_by=group_by,
         order_by_statistic=arguments.order_by_statistic or "",
@@ -162,13 +157,9 @@ def _advanced_query(query: MetricQueryArguments) -> pb.MetricQuery:
     else:
         message.metric_stat.namespace = stat.namespace
         message.metric_stat.metric_name = stat.metric_name
-        message.metric_stat.dimensions.extend(_dimensions(stat.dimensions))
+        message.metric_stat.dimensions.extend(to_messages(stat.dimensions))
         message.metric_stat.statistic = stat.statistic
     return message
-
-
-def _dimensions(dimensions: Iterable[MetricDimension]) -> list[Dimension]:
-    return [Dimension(name=dimension.name, value=dimension.value) for dimension in dimensions]
 
 
 GET_METRIC_DATA: Final = Tool(

@@ -6,6 +6,7 @@ from typing import Any, Final
 from mcp_types import Tool as ToolDefinition
 
 from mcp_frontend.tools.accounts import LIST_ACCOUNTS
+from mcp_frontend.tools.alarm_recommendations import GET_RECOMMENDED_METRIC_ALARMS
 from mcp_frontend.tools.alarms import GET_ACTIVE_ALARMS, GET_ALARM_HISTORY
 from mcp_frontend.tools.contributor_insights import GET_CONTRIBUTOR_INSIGHTS_REPORT, LIST_CONTRIBUTOR_INSIGHTS_RULES
 from mcp_frontend.tools.dashboards import GET_DASHBOARD, GET_METRIC_WIDGET_IMAGE, LIST_DASHBOARDS
@@ -16,6 +17,7 @@ from mcp_frontend.tools.logs import (
     EXECUTE_LOG_INSIGHTS_QUERY,
     GET_LOGS_INSIGHT_QUERY_RESULTS,
 )
+from mcp_frontend.tools.metric_analysis import ANALYZE_METRIC
 from mcp_frontend.tools.metric_catalog import GET_METRIC_METADATA
 from mcp_frontend.tools.metrics import GET_METRIC_DATA
 from mcp_frontend.tools.promql import (
@@ -37,6 +39,8 @@ TOOLS: Final[tuple[Tool[Any], ...]] = (
     EXECUTE_CWL_INSIGHTS_BATCH,
     GET_METRIC_DATA,
     GET_METRIC_METADATA,
+    ANALYZE_METRIC,
+    GET_RECOMMENDED_METRIC_ALARMS,
     EXECUTE_PROMQL_QUERY,
     EXECUTE_PROMQL_RANGE_QUERY,
     GET_PROMQL_LABEL_VALUES,

@@ -1,13 +1,14 @@
-"""`python -m tests.benchmarks [latency|neighbour|users|startup …]`: runs the measurements and prints their figures."""
+"""`python -m tests.benchmarks [analysis|latency|neighbour|users|startup …]`: runs the measurements, prints figures."""
 
 import argparse
 import asyncio
 import os
 import platform
 
-from tests.benchmarks import latency, neighbour, setting, startup, users
+from tests.benchmarks import analysis, latency, neighbour, setting, startup, users
 
 _MEASUREMENTS = {
+    "analysis": analysis.measure,
     "latency": latency.measure,
     "neighbour": neighbour.measure,
     "startup": startup.measure,

@@ -30,6 +30,8 @@ _SERVICE_OF_RPC = {
     "RunQueryBatch": "logs",
     "GetQueryResults": "logs",
     "StopQuery": "logs",
+    "AnalyzeMetric": "metric_analysis",
+    "RecommendAlarms": "metric_analysis",
     "GetMetricMetadata": "metric_catalog",
     "GetMetricData": "metrics",
     "ListDashboards": "dashboards",
