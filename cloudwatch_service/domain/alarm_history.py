@@ -4,6 +4,7 @@ All times are aware UTC. The constants of the suggestions are those of the Cloud
 """
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -22,6 +23,8 @@ _DEFAULT_PERIOD_S: Final = 300
 _DEFAULT_EVALUATION_PERIODS: Final = 1
 _FLAPPING_GAP: Final = timedelta(hours=1)
 _FLAPPING_TRANSITIONS: Final = 2
+# How AWS sums up a change of state (AWS CLI reference: describe-alarm-history, example).
+_SUMMARY: Final = re.compile(r"Alarm updated from (\w+) to (\w+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +137,10 @@ def _text(time: datetime) -> str:
 def _parse_item(raw: Mapping[str, Any]) -> HistoryItem:
     item_type = raw.get("HistoryItemType", "")
     data = _decode_object(raw.get("HistoryData")) if item_type == STATE_UPDATE else {}
-    old_state, new_state = _object(data.get("oldState")), _object(data.get("newState"))
+    old, new = _object(data.get("oldState")), _object(data.get("newState"))
+    states = _text_or_none(old.get("stateValue")), _text_or_none(new.get("stateValue"))
+    if item_type == STATE_UPDATE and raw.get("HistoryData") is None:
+        states = _states_in(raw.get("HistorySummary", ""))
     alarm_type = raw.get("AlarmType")
     return HistoryItem(
         alarm_name=raw.get("AlarmName", ""),
@@ -142,10 +148,16 @@ def _parse_item(raw: Mapping[str, Any]) -> HistoryItem:
         time=raw.get("Timestamp"),
         item_type=item_type,
         summary=raw.get("HistorySummary", ""),
-        old_state=_text_or_none(old_state.get("stateValue")),
-        new_state=_text_or_none(new_state.get("stateValue")),
-        state_reason=_text_or_none(new_state.get("stateReason")),
+        old_state=states[0],
+        new_state=states[1],
+        state_reason=_text_or_none(new.get("stateReason")),
     )
+
+
+def _states_in(summary: str) -> tuple[str | None, str | None]:
+    """The states before and after; HistoryData, which has them too, need not be there (AWS API: AlarmHistoryItem)."""
+    found = _SUMMARY.fullmatch(summary)
+    return (found[1], found[2]) if found else (None, None)
 
 
 def _decode_object(text: str | None) -> Mapping[str, Any]:

@@ -1,16 +1,21 @@
 """Turns tool results into text for a terminal: headed sections and short tables. Pure."""
 
 import json
+import struct
+from base64 import b64decode
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from mcp.types import CallToolResult, TextContent
+from mcp.types import CallToolResult, ImageContent, TextContent
 
 _MAX_CELL: Final = 72
 _LAST_POINTS: Final = 6
 # An Insights query reports its failure in its status rather than as a failed call.
 _FAILED_QUERY: Final = "Error"
+_PNG_SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
+_PNG_SIZE_OFFSET: Final = 16
+_PNG_HEADER_BYTES: Final = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +40,22 @@ def read_answer(result: CallToolResult) -> Answer:
     if data.get("status") == _FAILED_QUERY:
         return Answer(data, str(data.get("message") or "the query failed"))
     return Answer(data)
+
+
+def picture(result: CallToolResult) -> bytes | None:
+    """The PNG in a tool's result, if there is one."""
+    for block in result.content:
+        if isinstance(block, ImageContent) and block.mime_type == "image/png":
+            return b64decode(block.data)
+    return None
+
+
+def png_size(png: bytes) -> tuple[int, int]:
+    """Width and height in pixels (PNG specification: the header chunk comes first). Raises ValueError."""
+    if len(png) < _PNG_HEADER_BYTES or not png.startswith(_PNG_SIGNATURE):
+        raise ValueError("not a PNG")
+    width, height = struct.unpack_from(">II", png, _PNG_SIZE_OFFSET)
+    return width, height
 
 
 def section(title: str, body: str) -> str:
@@ -85,10 +106,28 @@ def datapoints(data: dict[str, Any]) -> str:
     return f"{table(('series', 'time', 'value'), rows)}\n({total} points, the latest shown)"
 
 
+def history(data: dict[str, Any]) -> str:
+    """What get_alarm_history tells, and the time range that it suggests."""
+    items = [
+        (item["timestamp"], f"{item.get('old_state')} -> {item.get('new_state')}", item["history_summary"])
+        for item in data.get("history_items", [])
+    ]
+    reasons = [suggestion["reason"] for suggestion in data.get("time_range_suggestions", [])[:1]]
+    return "\n".join([table(("time", "state", "summary"), items), *reasons])
+
+
 def query_rows(data: dict[str, Any]) -> str:
     """The rows of execute_log_insights_query."""
     rows = [(row.get("@timestamp", ""), row.get("@message", "")) for row in data.get("results", [])]
     return f"{table(('time', 'message'), rows)}\n(status {data.get('status')})"
+
+
+def batch_rows(data: dict[str, Any]) -> str:
+    """The rows of execute_cwl_insights_batch with their regions, and its summary."""
+    rows = [(row.get("_region", ""), row.get("@timestamp", ""), row.get("@message", "")) for row in data["results"]]
+    summary = data["summary"]
+    counts = f"{summary['successful_chunks']} of {summary['total_chunks']} queries, {summary['total_regions']} regions"
+    return "\n".join([table(("region", "time", "message"), rows), f"({counts})", *summary["warnings"]])
 
 
 def accounts(data: dict[str, Any]) -> str:
@@ -106,25 +145,6 @@ def accounts(data: dict[str, Any]) -> str:
             for account in data.get("accounts", [])
         ],
     )
-
-
-def alarmed_metric(data: dict[str, Any]) -> dict[str, Any] | None:
-    """The arguments of get_metric_data for the first metric that an alarm of get_active_alarms names."""
-    for alarm in _metric_alarms(data):
-        if alarm.get("namespace") and alarm.get("metric_name"):
-            dimensions = alarm.get("dimensions") or []
-            return {
-                "namespace": alarm["namespace"],
-                "metric_name": alarm["metric_name"],
-                "dimensions": [{"name": one["Name"], "value": one["Value"]} for one in dimensions],
-            }
-    return None
-
-
-def first_log_group(data: dict[str, Any]) -> str | None:
-    """The name of the first group of describe_log_groups."""
-    groups = data.get("log_group_metadata", [])
-    return str(groups[0]["logGroupName"]) if groups else None
 
 
 def _metric_alarms(data: dict[str, Any]) -> list[dict[str, Any]]:

@@ -82,7 +82,7 @@ _EUROPE = RegionContents(
         MetricAlarm("payments-eu-card-declines", "Cards declined in Europe", _CARD_DECLINES_EU, 20, in_alarm=True),
     ),
     log_groups=(
-        LogGroup("/payments/eu/card-gateway", 14, ("WARN request {n} declined by acquirer south, do not honour",)),
+        LogGroup("/payments/card-gateway", 14, ("ERROR request {n} declined by acquirer south, do not honour",)),
     ),
 )
 

@@ -53,6 +53,11 @@ class StateDirectory:
         """Where children's output is kept; each start begins the files anew."""
         return self.root / "logs"
 
+    @property
+    def pictures(self) -> Path:
+        """Where `make ask` puts the charts that it was given."""
+        return self.root / "pictures"
+
     def log_file(self, name: str) -> Path:
         """Where a child process's output goes."""
         return self.logs / f"{name}.log"

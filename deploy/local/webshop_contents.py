@@ -8,10 +8,22 @@ from typing import Final
 from deploy.local.observations import CompositeAlarm, LogGroup, MetricAlarm, MetricSeries, RegionContents
 
 _PAGE_ERRORS = MetricSeries(
-    "Webshop/Storefront", "PageErrors", {"Page": "checkout"}, "Count", 2, 1.2, incident_level=44
+    "Webshop/Storefront",
+    "PageErrors",
+    {"Page": "checkout"},
+    "Count",
+    2,
+    1.2,
+    incident_level=44,
 )
 _FIRST_BYTE = MetricSeries(
-    "Webshop/Storefront", "TimeToFirstByte", {"Page": "checkout"}, "Milliseconds", 95, 12, incident_level=610
+    "Webshop/Storefront",
+    "TimeToFirstByte",
+    {"Page": "checkout"},
+    "Milliseconds",
+    95,
+    12,
+    incident_level=610,
 )
 _FRONT_5XX = MetricSeries(
     "AWS/ApplicationELB",
@@ -60,7 +72,11 @@ _HOME = RegionContents(
             14,
             ("INFO cart {n} saved", "ERROR cart {n} lost its session, pool exhausted"),
         ),
-        LogGroup("/webshop/search", 14, ("INFO query {n} matched 38 products", "INFO query {n} matched none")),
+        LogGroup(
+            "/webshop/search",
+            14,
+            ("INFO query {n} matched 38 products", "ERROR query {n} matched none, index products is stale"),
+        ),
         LogGroup(
             "/aws/lambda/webshop-image-resizer",
             7,
@@ -76,7 +92,7 @@ _EUROPE = RegionContents(
     alarms=(
         MetricAlarm("webshop-eu-search-latency", "Slow searches in Europe", _SEARCH_LATENCY_EU, 300, in_alarm=True),
     ),
-    log_groups=(LogGroup("/webshop/eu/search", 14, ("WARN query {n} took 480 ms, index products-eu",)),),
+    log_groups=(LogGroup("/webshop/search", 14, ("ERROR query {n} took 480 ms, index products-eu",)),),
 )
 
 WEBSHOP_CONTENTS: Final = (_HOME, _EUROPE)

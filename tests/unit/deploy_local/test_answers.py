@@ -1,8 +1,9 @@
 import json
+from base64 import b64encode
 from typing import Any
 
 import pytest
-from mcp.types import CallToolResult, TextContent
+from mcp.types import CallToolResult, ImageContent, TextContent
 
 from deploy.local import answers
 from deploy.local.answers import Answer
@@ -63,15 +64,6 @@ def test_alarms_are_shown_with_their_reasons() -> None:
     assert 'c-1            composite    ALARM("a-1")' in shown
 
 
-def test_the_metric_to_look_at_is_the_first_that_an_alarm_names() -> None:
-    assert answers.alarmed_metric(ALARMS) == {
-        "namespace": "Shop",
-        "metric_name": "Errors",
-        "dimensions": [{"name": "Page", "value": "checkout"}],
-    }
-    assert answers.alarmed_metric({}) is None
-
-
 def test_only_the_latest_datapoints_are_shown() -> None:
     points = [{"timestamp": f"t{number}", "value": number / 2} for number in range(10)]
     shown = answers.datapoints({"metricDataResults": [{"label": "Errors", "datapoints": points}]})
@@ -83,8 +75,6 @@ def test_only_the_latest_datapoints_are_shown() -> None:
 def test_log_groups_rows_and_accounts() -> None:
     groups: dict[str, Any] = {"log_group_metadata": [{"logGroupName": "/g", "retentionInDays": None, "storedBytes": 7}]}
     assert "/g         for ever   7" in answers.log_groups(groups)
-    assert answers.first_log_group(groups) == "/g"
-    assert answers.first_log_group({}) is None
     rows = {"status": "Complete", "results": [{"@timestamp": "t", "@message": "m"}]}
     assert answers.query_rows(rows).endswith("t     m\n(status Complete)")
     account = {
@@ -95,3 +85,29 @@ def test_log_groups_rows_and_accounts() -> None:
         "is_default": True,
     }
     assert "shop   222222222222  Shop         us-east-1, eu-west-1  yes" in answers.accounts({"accounts": [account]})
+
+
+def test_history_is_shown_with_the_reason_to_look_closer() -> None:
+    item = {"timestamp": "t1", "old_state": "OK", "new_state": "ALARM", "history_summary": "went off"}
+    data = {"history_items": [item], "time_range_suggestions": [{"reason": "first"}, {"reason": "second"}]}
+    assert answers.history(data).splitlines()[1:] == ["t1    OK -> ALARM  went off", "first"]
+    assert answers.history({}) == "(none)"
+
+
+def test_rows_of_a_batch_name_their_regions_and_warnings_are_told() -> None:
+    rows = [{"_region": "us-east-1", "@timestamp": "t1", "@message": "m1"}]
+    summary = {"successful_chunks": 1, "total_chunks": 2, "total_regions": 2, "warnings": ["one failed"]}
+    shown = answers.batch_rows({"results": rows, "summary": summary})
+    assert shown.splitlines()[1:] == ["us-east-1  t1    m1", "(1 of 2 queries, 2 regions)", "one failed"]
+
+
+def test_the_picture_in_a_result() -> None:
+    png = b"\x89PNG\r\n\x1a\n\x00\x00\x00\x0dIHDR" + (640).to_bytes(4, "big") + (480).to_bytes(4, "big")
+    image = ImageContent(type="image", data=b64encode(png).decode(), mime_type="image/png")
+    text = TextContent(type="text", text="{}")
+    assert answers.picture(CallToolResult(content=[text, image])) == png
+    assert answers.picture(CallToolResult(content=[text])) is None
+    assert answers.png_size(png) == (640, 480)
+    for wrong in (b"", png[:20], b"GIF89a" + png):
+        with pytest.raises(ValueError, match="PNG"):
+            answers.png_size(wrong)

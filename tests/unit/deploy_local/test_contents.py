@@ -1,6 +1,7 @@
 import pytest
 
 from deploy.local.accounts import READABLE_ACCOUNTS
+from deploy.local.next_questions import subject
 from deploy.local.observations import HISTORY_MINUTES, RegionContents
 from deploy.local.seed import CONTENTS
 
@@ -24,6 +25,27 @@ def test_every_readable_account_has_contents_in_two_regions() -> None:
 
 def test_no_name_occurs_in_both_accounts() -> None:
     assert not names("payments") & names("webshop")
+
+
+@pytest.mark.parametrize("alias", CONTENTS)
+def test_both_regions_hold_errors_under_the_name_of_one_log_group(alias: str) -> None:
+    with_errors = [
+        {group.name for group in region.log_groups if any("ERROR" in line for line in group.lines)}
+        for region in CONTENTS[alias]
+    ]
+    assert with_errors[0] & with_errors[1]
+
+
+@pytest.mark.parametrize("alias", CONTENTS)
+def test_the_alarm_to_investigate_has_a_log_group_with_errors(alias: str) -> None:
+    home = CONTENTS[alias][0]
+    groups = {group.name: group for group in home.log_groups}
+    for alarm in home.alarms:
+        if alarm.in_alarm and alarm.series.namespace.lower().startswith(alias):
+            shown = {"alarm_name": alarm.name, "namespace": alarm.series.namespace, "metric_name": alarm.series.name}
+            found = subject({"metric_alarms": [shown]}, groups)
+            assert found is not None and found.log_group is not None
+            assert any("ERROR" in line for line in groups[found.log_group].lines)
 
 
 @pytest.mark.parametrize(("alias", "region"), ALL)

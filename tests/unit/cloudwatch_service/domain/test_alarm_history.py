@@ -84,6 +84,20 @@ def test_odd_history_data_is_no_failure(data: str) -> None:
     assert (item.summary, item.old_state, item.new_state) == ("Alarm updated from OK to ALARM", None, None)
 
 
+@pytest.mark.parametrize(
+    ("summary", "states"),
+    [
+        ("Alarm updated from OK to ALARM", ("OK", "ALARM")),
+        ("Alarm updated from INSUFFICIENT_DATA to OK", ("INSUFFICIENT_DATA", "OK")),
+        ('Alarm "cpu" updated', (None, None)),
+    ],
+)
+def test_without_history_data_the_summary_has_the_states(summary: str, states: tuple[str | None, str | None]) -> None:
+    item = _parse_one(_raw(HistorySummary=summary, HistoryData=None))
+    assert (item.old_state, item.new_state) == states
+    assert item.state_reason is None
+
+
 def test_only_state_updates_have_states() -> None:
     item = _parse_one(_raw({"newState": {"stateValue": "ALARM"}}, HistoryItemType="Action"))
     assert item.new_state is None
