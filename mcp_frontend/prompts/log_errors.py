@@ -37,11 +37,13 @@ def _write(given: Given, now: datetime) -> str:
 {window["end_time"]}, with the tools of this server.
 
 1. Call {call("describe_log_groups", given, log_group_name_prefix=name)}. If no group has exactly this name, say which \
-names come close and stop. Note storedBytes, which hints at what a query costs, and saved_queries made for it.
-2. Count over time: {call("execute_log_insights_query", given, **group, query_string=_COUNTS)}.
-3. Read some: {call("execute_log_insights_query", given, **group, query_string=_SAMPLES)}. If the messages are JSON or \
+names come close and stop. Note its logGroupArn, storedBytes, which hints at what a query costs, and saved_queries.
+2. Call {call("analyze_log_group", given, **window)} with that ARN as log_group_arn: anomalies, and which patterns of \
+messages are frequent among those that look like errors.
+3. Count over time: {call("execute_log_insights_query", given, **group, query_string=_COUNTS)}.
+4. Read some: {call("execute_log_insights_query", given, **group, query_string=_SAMPLES)}. If the messages are JSON or \
 have a level of their own, filter by that field instead: the words above also match lines that only mention an error.
-4. Group what is alike by its cause and not by its wording, and count each group with stats over the same time. If a \
+5. Group what is alike by its cause and not by its wording, and count each group with stats over the same time. If a \
 query ends as Polling Timeout, take a shorter time range.
 
 Then report the groups, the most frequent first: how many, first and last time, one example each, whether it is new or \
