@@ -1,8 +1,10 @@
 """`make run` as a person meets it: the real launcher, an AWS that enforces IAM, sign-in with PKCE, two accounts."""
 
 import asyncio
+import datetime as dt
 import json
 import os
+import re
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -72,8 +74,11 @@ async def test_people_get_answers_from_their_own_account_only(stack: _Stack) -> 
         assert own in output
         assert foreign not in output and SERVICE_ACCOUNT not in output
         assert "REFUSED" not in output
-    assert "payments-order-failures" in answers["alice"][1] and "webshop" not in answers["alice"][1]
-    assert "webshop-checkout-errors" in answers["bob"][1] and "payments" not in answers["bob"][1]
+    assert "webshop" not in answers["alice"][1] and "payments" not in answers["bob"][1]
+    _check_investigation(answers["alice"][1], "payments-order-failures", "/payments/orders-api", "order failed")
+    _check_investigation(answers["bob"][1], "webshop-checkout-errors", "/webshop/storefront", '"status":502')
+    _check_batch(answers["alice"][1], "/payments/card-gateway", ("acquirer north", "acquirer south"))
+    _check_batch(answers["bob"][1], "/webshop/search", ("products is stale", "products-eu"))
 
     code, output = await stack.command("ask", "carol")
     assert code == 2, output
@@ -88,6 +93,34 @@ async def test_people_get_answers_from_their_own_account_only(stack: _Stack) -> 
     assert not (stack.state_directory / "stack.json").exists()
     logs = "".join(path.read_text() for path in (stack.state_directory / "logs").iterdir())
     assert "eyJ" not in logs  # how every JWT begins
+
+
+def _section(output: str, title: str) -> str:
+    """What stands under the only headline that begins with `title`."""
+    (found,) = (part for part in output.split("\n\n") if part.startswith(title))
+    return found
+
+
+def _check_investigation(output: str, alarm: str, log_group: str, error: str) -> None:
+    """From the alarm by its history to the metric's values and the log group's errors of that time."""
+    history = _section(output, f"What happened to {alarm} (get_alarm_history)")
+    assert "OK -> ALARM" in history
+    assert f"The alarm went to ALARM at {dt.datetime.now(dt.UTC):%Y-%m-}" in history
+    metric = next(part for part in output.split("\n\n") if "in that time (get_metric_data)" in part)
+    assert re.search(r"\(\d+ points, the latest shown\)", metric)
+    logs = _section(output, f"Errors in {log_group} in that time (execute_log_insights_query)")
+    assert error in logs and "(status Complete)" in logs
+
+
+def _check_batch(output: str, log_group: str, messages: tuple[str, str]) -> None:
+    """Rows of both regions, in order of time."""
+    title = f"Errors of {log_group} in us-east-1 and eu-west-1 (execute_cwl_insights_batch)"
+    rows = [line for line in _section(output, title).splitlines() if line.startswith(("us-east-1", "eu-west-1"))]
+    assert len(rows) == 10
+    for region, message in zip(("us-east-1", "eu-west-1"), messages, strict=True):
+        assert any(row.startswith(region) and message in row for row in rows)
+    times = [row.split("  ")[1].strip() for row in rows]
+    assert times == sorted(times, reverse=True)
 
 
 async def _ask_by_hand(stack: _Stack, token: str) -> None:
