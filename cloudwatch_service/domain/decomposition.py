@@ -8,6 +8,8 @@ the variance beside the trend that a pattern, repeated each season, accounts for
 * The trend is a straight line and one shift of level, fitted together with the pattern, and a centred moving mean over
   one season of what all three leave. A moving mean of the series itself is biased at both ends by up to half a season,
   which for a week is half of the data, and smears a shift over a season.
+* What lies farther out than the pattern is high and than five robust deviations is pulled in to there (Huber's way,
+  "Robust Statistics", 1981): one incident must not hide a season. A pattern's own peaks stay, however rare.
 * Only observed points count. Gaps are neither filled nor bridged.
 """
 
@@ -19,7 +21,9 @@ import numpy as np
 from cloudwatch_service.domain.season_phases import Phases
 from cloudwatch_service.domain.series_grid import Floats, SeriesGrid
 
-_ROUNDS: Final = 2
+_ROUNDS: Final = 3
+_OUTLYING: Final = 5.0
+_MAD_TO_DEVIATION: Final = 1.4826  # of a normal distribution
 _ROUNDING: Final = 1e-10  # of a series with deviation 1
 _SHIFT_SEASONS: Final = 3  # in fewer, a shift, a line and a pattern can stand for one another
 _CONFOUNDED: Final = 0.02  # a shift of which line and pattern leave less is theirs
@@ -27,7 +31,7 @@ _CONFOUNDED: Final = 0.02  # a shift of which line and pattern leave less is the
 
 @dataclass(frozen=True, slots=True)
 class Decomposition:
-    """`level` is the series without line and shift, `detrended` is it without any trend: pattern and rest.
+    """`level` is the series without line, shift and outliers, `detrended` is it without any trend: pattern and rest.
 
     `total_df` are the degrees of freedom of `detrended` before the pattern takes any.
     """
@@ -48,8 +52,17 @@ def decompose(grid: SeriesGrid, values: Floats, phases: Phases) -> Decomposition
     for _ in range(_ROUNDS):
         detrended = level - mean.of(level - pattern)
         pattern = phases.pattern(detrended)
+        beyond = _beyond(detrended - pattern, float(np.ptp(pattern)))
+        level, detrended = level - beyond, detrended - beyond
     total_df = len(values) - mean.degrees_of_freedom - 2
     return Decomposition(phases, level, detrended, pattern, total_df, strength(phases, detrended, total_df))
+
+
+def _beyond(rest: Floats, height: float) -> Floats:
+    """The part of the rest that is farther out than the pattern is high, and than five robust deviations."""
+    deviation = _MAD_TO_DEVIATION * float(np.median(np.abs(rest)))
+    bound = max(height, _OUTLYING * deviation)
+    return np.asarray(rest - np.clip(rest, -bound, bound))
 
 
 def strength(phases: Phases, detrended: Floats, total_df: float) -> float:

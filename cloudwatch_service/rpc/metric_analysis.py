@@ -1,7 +1,7 @@
 """MetricAnalysisService: requests to domain values and back. It must not decide anything about metrics itself."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Final
 
@@ -57,8 +57,10 @@ class MetricAnalysisServicer(MetricAnalysisServiceServicer):
         catalog = await self._catalog()
         response = pb.RecommendAlarmsResponse(is_catalog_incomplete=not catalog.is_complete)
         entry = catalog.find(stat.namespace, stat.metric_name)
-        found = fitting_alarms(entry.alarms, stat.dimensions) if entry else []
+        known = entry.alarms if entry else ()
+        found = fitting_alarms(known, stat.dimensions)
         if not found:
+            response.unfitting.extend(map(_dimensions, dict.fromkeys(alarm.dimensions for alarm in known)))
             history, findings = await self._analyze(request, stat)
             response.analysis.CopyFrom(_analysis(history, findings))
             anomaly = anomaly_alarm(stat, findings) if findings else None
@@ -130,6 +132,10 @@ def _recommendation(alarm: AlarmRecommendation) -> pb.AlarmRecommendation:
     elif alarm.threshold is not None:
         message.static_value = alarm.threshold
     return message
+
+
+def _dimensions(dimensions: Iterable[CatalogDimension]) -> pb.RecommendedDimensions:
+    return pb.RecommendedDimensions(dimensions=map(_dimension, dimensions))
 
 
 def _dimension(dimension: CatalogDimension) -> pb.RecommendedDimension:

@@ -11,6 +11,12 @@ from mcp_frontend.tools.metric_arguments import MetricArguments, aws_statistic, 
 from mcp_frontend.tools.schemas import INTEGER, OBJECT, TEXT, JsonObject, listing, nullable, record
 from mcp_frontend.tools.tool import Tool, ToolCall
 
+_CHOOSE: Final = (
+    "{} of them without a threshold, because it depends on the workload: choose the number by the justification, and "
+    "look at the metric's usual values first (analyze_metric, get_metric_data)."
+)
+_INCOMPLETE: Final = "This server lacks a part of its metric catalog, so there may be more to recommend."
+
 
 async def _get_recommended_metric_alarms(arguments: MetricArguments, call: ToolCall) -> JsonObject:
     request = pb.RecommendAlarmsRequest(
@@ -28,30 +34,34 @@ async def _get_recommended_metric_alarms(arguments: MetricArguments, call: ToolC
 
 
 def _message(answer: pb.RecommendAlarmsResponse) -> str:
-    incomplete = (
-        " This server lacks a part of its metric catalog, so there may be more to recommend."
-        if answer.is_catalog_incomplete
-        else ""
-    )
+    return " ".join(filter(None, (_outcome(answer), _other_dimensions(answer), _gap_in_catalog(answer))))
+
+
+def _outcome(answer: pb.RecommendAlarmsResponse) -> str:
     count = len(answer.recommendations)
     if not answer.HasField("analysis"):
         open_ones = sum(alarm.WhichOneof("threshold") is None for alarm in answer.recommendations)
-        choose = (
-            f" {open_ones} of them have no threshold, because it depends on the workload: choose the number by the "
-            "justification, and look at the metric's usual values first (analyze_metric, get_metric_data)."
-            if open_ones
-            else ""
-        )
-        return f"{count} recommended for this metric and these dimensions.{choose}{incomplete}"
+        found = f"{count} recommended for this metric and these dimensions."
+        return f"{found} {_CHOOSE.format(open_ones)}" if open_ones else found
     if count:
-        return f"None is recommended for it in general, but it has a season: an anomaly alarm suits it.{incomplete}"
-    return (
-        f"There is none to recommend: no general one, and no season to find anomalies in.{_basis(answer)}{incomplete}"
-    )
+        return "None is recommended in general for these dimensions, but the metric has a season: watch for anomalies."
+    nothing = "There is none to recommend: no general one for these dimensions, and no season to find anomalies in."
+    return f"{nothing} {describe(answer.analysis)}"
 
 
-def _basis(answer: pb.RecommendAlarmsResponse) -> str:
-    return f" {describe(answer.analysis)}"
+def _other_dimensions(answer: pb.RecommendAlarmsResponse) -> str:
+    """With which dimensions there would be alarms."""
+    if not answer.unfitting:
+        return ""
+    return f"With other dimensions there are general ones: {'; or '.join(map(_listed, answer.unfitting))}."
+
+
+def _listed(needed: pb.RecommendedDimensions) -> str:
+    return ", ".join(f"{one.name}={one.value}" if one.HasField("value") else one.name for one in needed.dimensions)
+
+
+def _gap_in_catalog(answer: pb.RecommendAlarmsResponse) -> str:
+    return _INCOMPLETE if answer.is_catalog_incomplete else ""
 
 
 def _recommendation(arguments: MetricArguments, alarm: pb.AlarmRecommendation) -> JsonObject:

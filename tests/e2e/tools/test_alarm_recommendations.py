@@ -82,6 +82,11 @@ async def test_recommendations_are_matched_by_dimension(
     assert [alarm["dimensions"][0]["name"] for alarm in answer["recommendations"]] == matched
 
 
+async def test_missing_dimensions_are_named(alice: Person) -> None:
+    message = (await alice.answer(TOOL, **TUNNEL))["message"]
+    assert "VpnId; or TunnelIpAddress" in message
+
+
 @pytest.mark.parametrize(("role", "count"), [("WRITER", 1), ("READER", 0)])
 async def test_a_value_that_the_catalog_demands_must_be_there(alice: Person, role: str, count: int) -> None:
     dimensions = [{"name": "DBClusterIdentifier", "value": "db"}, {"name": "Role", "value": role}]
@@ -100,7 +105,7 @@ async def test_a_recommendation_without_dimensions_always_fits(alice: Person) ->
 async def test_a_metric_with_a_season_gets_an_anomaly_alarm(aws: FakeAws, alice: Person) -> None:
     _record(aws, _daily())
     answer = await alice.answer(TOOL, **ORDERS, dimensions=[BRANCH])
-    assert "it has a season" in answer["message"]
+    assert "the metric has a season" in answer["message"]
     (alarm,) = answer["recommendations"]
     template = alarm.pop("cloudformation_template")
     texts = [alarm.pop("alarmDescription"), alarm.pop("intent"), alarm["threshold"].pop("justification")]

@@ -6,7 +6,7 @@ import pytest
 from cloudwatch_service.domain.decomposition import decompose, line_and_shift
 from cloudwatch_service.domain.season_phases import Phases
 from cloudwatch_service.domain.series_grid import SeriesGrid
-from tests.kit.series import DAY_S, HOUR_S, WEEK_S, Times, Values, line, noise, shift, times, wave
+from tests.kit.series import DAY_S, HOUR_S, WEEK_S, Times, Values, job, line, noise, shift, times, wave
 
 
 def _grid(at: Times, values: Values, period_s: int) -> SeriesGrid:
@@ -55,6 +55,17 @@ def test_a_pattern_of_noise_has_no_strength_however_many_values_it_has() -> None
     values = noise(at, 1)
     found = decompose(_grid(at, values, 60), values, _phases(at, WEEK_S, 60))
     assert found.strength < 0.05
+
+
+def test_an_outlier_counts_for_little_and_a_peak_that_recurs_for_all_it_is() -> None:
+    at = times(period_s=HOUR_S)
+    phases = _phases(at, DAY_S)
+    peak = job(at, DAY_S, HOUR_S, 20.0)
+    once = np.where(np.arange(len(at)) == 100, 20.0, 0.0)
+    values = noise(at, 0.5) + peak
+    assert decompose(_grid(at, values, HOUR_S), values, phases).strength > 0.97
+    with_outlier = values + once
+    assert decompose(_grid(at, with_outlier, HOUR_S), with_outlier, phases).strength > 0.9
 
 
 @pytest.mark.parametrize("missing", [0.0, 0.4])

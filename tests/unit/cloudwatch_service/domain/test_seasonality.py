@@ -87,6 +87,23 @@ def test_wave_with_a_shift_of_level(season_s: int, height: float, share: float) 
     assert _find(at, wave(at, season_s) + shift(at, height, share) + noise(at, 0.2)).season_s == season_s
 
 
+@pytest.mark.parametrize("height", [-20, 5, 100])
+@pytest.mark.parametrize("season_s", SEASONS_S[:-1])
+def test_an_incident_hides_no_season(season_s: int, height: float) -> None:
+    """Three hours are more than the outliers that are cut off."""
+    at = times()
+    incident = np.where((at > at[12_500]) & (at <= at[12_680]), height, 0)
+    assert _find(at, wave(at, season_s) + incident + noise(at, 0.2)).season_s == season_s
+    assert _find(at, incident + noise(at, 0.2)).season_s == 0
+
+
+@pytest.mark.parametrize("share", [0.001, 0.01])
+def test_rare_events_are_no_season(share: float) -> None:
+    at = times()
+    for seed in range(10):
+        assert _find(at, np.where(_random(at, share, seed), 100.0, 0.0)).season_s == 0
+
+
 @pytest.mark.parametrize("season_s", SEASONS_S)
 def test_wave_with_random_gaps(season_s: int) -> None:
     at = times()

@@ -167,6 +167,11 @@ async def test_a_season_without_fitting_alarm_is_watched_for_anomalies() -> None
     assert (alarm.WhichOneof("threshold"), alarm.sensitivity, alarm.statistic) == ("sensitivity", 2.0, "Sum")
     assert list(alarm.dimensions) == [pb.RecommendedDimension(name="Branch", value="north")]
     assert response.analysis.findings.season_s == DAY_S
+    (unfitting,) = response.unfitting
+    assert list(unfitting.dimensions) == [
+        pb.RecommendedDimension(name="Branch"),
+        pb.RecommendedDimension(name="Kind", value="x"),
+    ]
 
 
 @pytest.mark.parametrize("values", [(), (1.0, 2.0, 3.0)])

@@ -67,7 +67,7 @@ async def test_threshold(value: float | None) -> None:
             "dimensions": [{"name": "A", "value": None}, {"name": "B", "value": "x"}],
         }
     ]
-    assert ("1 of them have no threshold" in answer["message"]) == (value is None)
+    assert ("1 of them without a threshold" in answer["message"]) == (value is None)
 
 
 async def test_anomaly_alarm() -> None:
@@ -75,7 +75,7 @@ async def test_anomaly_alarm() -> None:
     (alarm,) = answer["recommendations"]
     assert alarm.pop("cloudformation_template")["AWSTemplateFormatVersion"] == "2010-09-09"
     assert alarm == {**SHOWN, "threshold": {"justification": "why", "sensitivity": 2.0}, "dimensions": []}
-    assert "it has a season" in answer["message"]
+    assert "the metric has a season" in answer["message"]
 
 
 async def test_none() -> None:
@@ -83,6 +83,17 @@ async def test_none() -> None:
     assert answer["recommendations"] == []
     assert "no season" in answer["message"]
     assert "Analyzed 5 points" in answer["message"]
+
+
+async def test_dimensions_with_which_there_would_be_alarms_are_said() -> None:
+    unfitting = [
+        pb.RecommendedDimensions(dimensions=[pb.RecommendedDimension(name="VpnId")]),
+        pb.RecommendedDimensions(
+            dimensions=[pb.RecommendedDimension(name="Db"), pb.RecommendedDimension(name="Role", value="WRITER")]
+        ),
+    ]
+    message = (await _answer(analysis=ANALYSIS, unfitting=unfitting))["message"]
+    assert "With other dimensions there are general ones: VpnId; or Db, Role=WRITER." in message
 
 
 async def test_incomplete_catalog_is_said() -> None:

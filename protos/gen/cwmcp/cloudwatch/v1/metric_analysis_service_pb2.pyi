@@ -256,6 +256,7 @@ class RecommendAlarmsResponse(_message.Message):
     RECOMMENDATIONS_FIELD_NUMBER: _builtins.int
     ANALYSIS_FIELD_NUMBER: _builtins.int
     IS_CATALOG_INCOMPLETE_FIELD_NUMBER: _builtins.int
+    UNFITTING_FIELD_NUMBER: _builtins.int
     is_catalog_incomplete: _builtins.bool
     """Whether a part of the catalog could not be read, so that there may be more to recommend."""
     @_builtins.property
@@ -266,20 +267,49 @@ class RecommendAlarmsResponse(_message.Message):
     def analysis(self) -> Global___AnalyzeMetricResponse:
         """The analysis, made where the catalog has no alarm for these dimensions."""
 
+    @_builtins.property
+    def unfitting(self) -> _containers.RepeatedCompositeFieldContainer[Global___RecommendedDimensions]:
+        """The dimensions of the alarms that the catalog has for this metric, where none of them fits."""
+
     def __init__(
         self,
         *,
         recommendations: _abc.Iterable[Global___AlarmRecommendation] | None = ...,
         analysis: Global___AnalyzeMetricResponse | None = ...,
         is_catalog_incomplete: _builtins.bool = ...,
+        unfitting: _abc.Iterable[Global___RecommendedDimensions] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["analysis", b"analysis"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["analysis", b"analysis", "is_catalog_incomplete", b"is_catalog_incomplete", "recommendations", b"recommendations"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["analysis", b"analysis", "is_catalog_incomplete", b"is_catalog_incomplete", "recommendations", b"recommendations", "unfitting", b"unfitting"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RecommendAlarmsResponse: _TypeAlias = RecommendAlarmsResponse  # noqa: Y015
+
+@_typing.final
+class RecommendedDimensions(_message.Message):
+    """RecommendedDimensions are the dimensions that one alarm needs."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DIMENSIONS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def dimensions(self) -> _containers.RepeatedCompositeFieldContainer[Global___RecommendedDimension]:
+        """One or more."""
+
+    def __init__(
+        self,
+        *,
+        dimensions: _abc.Iterable[Global___RecommendedDimension] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dimensions", b"dimensions"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecommendedDimensions: _TypeAlias = RecommendedDimensions  # noqa: Y015
 
 @_typing.final
 class AlarmRecommendation(_message.Message):
