@@ -220,7 +220,7 @@ def test_lines_and_growth_are_no_season() -> None:
 @pytest.mark.parametrize(("period_s", "days"), [(MINUTE_S, 1), (300, 14), (HOUR_S, 14), (DAY_S, 14), (DAY_S, 13)])
 @pytest.mark.parametrize("make", [noise, walk])
 def test_chance_is_no_season(make: Callable[[Times, float, int], Values], period_s: int, days: float) -> None:
-    """By design at most one test in a thousand errs; two weeks of days have only 14 points to tell."""
+    """One test in a thousand errs by design, and there are several; two weeks of days have only 14 points."""
     at = times(days, period_s)
     found = Counter(_find(at, make(at, 1, seed)).season_s for seed in range(SERIES_OF_CHANCE))
     assert found[0] >= 0.985 * SERIES_OF_CHANCE
