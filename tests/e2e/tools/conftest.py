@@ -16,9 +16,11 @@ import pytest_asyncio
 from tests.e2e.conftest import ALICE_ACCOUNT, BOB_ACCOUNT, Person
 from tests.kit.fake_aws import FakeAws
 from tests.kit.issuer import Issuer
-from tests.kit.services import Deployment, policy_for
+from tests.kit.services import SERVICES, Deployment, policy_for
 
 _NUMBERS: Final = itertools.count(1)
+# Whatever takes the machine's time for UTC is five hours wrong.
+_FAR_FROM_UTC: Final = {service: {"TZ": "EST+5"} for service in SERVICES}
 
 
 @pytest_asyncio.fixture(loop_scope="session", scope="session")
@@ -30,7 +32,7 @@ async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Deplo
         {"cw-payments": ["payments"], "cw-webshop": ["webshop"], "cw-everything": ["payments", "webshop"]},
     )
     async with FakeAws(external_ids=external_ids) as aws, Issuer() as issuer:
-        deployment = Deployment(tmp_path_factory.mktemp("tools"), aws, issuer, policy)
+        deployment = Deployment(tmp_path_factory.mktemp("tools"), aws, issuer, policy, _FAR_FROM_UTC)
         async with deployment.running():
             yield deployment
 

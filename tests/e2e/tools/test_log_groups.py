@@ -17,6 +17,7 @@ LAMBDAS = [f"/aws/lambda/fn-{ALICE_ACCOUNT}-{number}" for number in (1, 2)]
 async def test_groups_with_all_their_fields(aws: FakeAws, alice: Person) -> None:
     group = aws.accounts[ALICE_ACCOUNT].log_groups[2]
     group |= {
+        "creationTime": 1_735_689_600_123,
         "kmsKeyId": "key",
         "dataProtectionStatus": "ACTIVATED",
         "inheritedProperties": ["ACCOUNT_DATA_PROTECTION"],
@@ -25,7 +26,7 @@ async def test_groups_with_all_their_fields(aws: FakeAws, alice: Person) -> None
     assert [found["logGroupName"] for found in answer["log_group_metadata"]] == [WEB, *LAMBDAS]
     assert answer["log_group_metadata"][0] == {
         "logGroupName": WEB,
-        "creationTime": "2025-01-01T00:00:00Z",
+        "creationTime": "2025-01-01T00:00:00.123Z",
         "retentionInDays": 30,
         "metricFilterCount": 0,
         "storedBytes": 4_096,

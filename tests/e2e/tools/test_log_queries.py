@@ -171,6 +171,12 @@ async def test_fault_avoided_a_cancelled_call_stops_its_query(aws: FakeAws, alic
     await until(lambda: not aws.running_queries and bool(aws.calls_of("logs:StopQuery")))
 
 
+async def test_a_status_that_aws_does_not_know_yet_is_no_end(aws: FakeAws, alice: Person) -> None:
+    aws.answer("logs:GetQueryResults", {"status": "Unknown"}, times=2)
+    answer = await alice.answer("execute_log_insights_query", **QUERY)
+    assert (answer["status"], len(answer["results"])) == ("Complete", 3)
+
+
 @pytest.mark.parametrize("status", ["Failed", "Cancelled", "Timeout"])
 async def test_fault_avoided_an_end_without_a_result_is_explained(aws: FakeAws, alice: Person, status: str) -> None:
     aws.logs.plan_queries("fields", status=status)
