@@ -1,15 +1,18 @@
 """docs/compatibility.md: the table of cases in words for people. It must not depend on when it is made."""
 
+import inspect
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import Final, get_args
 
+from tests.interop import test_faults
 from tests.interop.cases import CASES
 from tests.interop.cases.case import Case
 from tests.interop.forms import FORMS
 from tests.interop.reasons import Reason, Verdict
 from tests.kit.process import REPOSITORY
 
+_PARAGRAPH: Final = "\n\n"
 DOCUMENT: Final = REPOSITORY / "docs" / "compatibility.md"
 _HEAD: Final = """\
 # Compatibility with AWS Labs' server
@@ -21,6 +24,11 @@ that is not listed here. Do not edit it by hand: the cases and reasons are in `t
 Prompts and agents written for AWS Labs' CloudWatch MCP server (`awslabs.cloudwatch-mcp-server` 0.3.1, "the peer" here)
 work unchanged with this one. To know that, both get the same calls about the same simulated AWS account, the peer over
 stdio, ours over HTTP through all three services, and the answers are compared field by field.
+"""
+_FAULTS: Final = """\
+## Faults of the peer that no single answer shows
+
+Each has a test in `tests/interop/test_faults.py` that shows the peer failing and ours right, about the same AWS:
 """
 _SPELLING: Final = """\
 ## What counts as the same
@@ -38,6 +46,7 @@ def render(cases: Iterable[Case] = CASES) -> str:
     by_tool = [(tool, list(group)) for tool, group in groupby(cases, key=lambda case: case.tool)]
     parts = [_HEAD, _summary(by_tool), _SPELLING + "\n".join(_beyond()) + "\n", "## Tool by tool\n"]
     parts += [_tool(tool, group) for tool, group in by_tool]
+    parts.append(_FAULTS + "\n" + "\n".join(_faults()))
     return "\n".join(parts)
 
 
@@ -68,6 +77,13 @@ def _tool(tool: str, cases: list[Case]) -> str:
         if reasons:
             lines += [f"Different, because {verdict}:", "", *reasons, ""]
     return "\n".join(lines)
+
+
+def _faults() -> Iterator[str]:
+    """The first paragraphs of the tests, in their order."""
+    for name, test in vars(test_faults).items():
+        if name.startswith("test_fault_"):
+            yield f"* {' '.join((inspect.getdoc(test) or '').partition(_PARAGRAPH)[0].split())}\n"
 
 
 def _reasons(cases: list[Case], verdict: Verdict) -> Iterator[str]:

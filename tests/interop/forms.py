@@ -47,5 +47,15 @@ FORMS: Final[dict[str, Form]] = {
     "execute_log_insights_query": _QUERY,
     "get_logs_insight_query_results": _QUERY,
     "cancel_logs_insight_query": _form(),
+    "analyze_log_group": _form(
+        sentences=["top_patterns.message", "top_patterns_containing_errors.message"],
+        beyond=["log_anomaly_results.message"],
+    ),
+    "get_metric_metadata": _form(),
+    "execute_promql_query": _form(beyond=["infos"]),
+    "execute_promql_range_query": _form(beyond=["infos"]),
+    "get_promql_label_values": _form(beyond=["infos"]),
+    "get_promql_series": _form(beyond=["start", "end", "infos"]),
+    "get_promql_labels": _form(beyond=["infos"]),
     "get_metric_data": _form(beyond=["metricDataResults[].period"]),
 }

@@ -83,6 +83,10 @@ PARTIAL_ROWS_KEPT: Final = _wrong(
 CELL_WITHOUT_VALUE: Final = _wrong(
     "A cell without a value turns a finished query into an error. Ours shows the cell empty."
 )
+UNREADABLE_TIME: Final = _wrong(
+    "A time that cannot be read fails the whole call where there are anomalies, and otherwise is an error in two of "
+    "three parts. Ours refuses it and names the argument."
+)
 
 # Metrics
 FIRST_PAGE_ONLY: Final = _wrong(
@@ -101,3 +105,19 @@ SCHEMA_WITHOUT_KEYS: Final = _wrong(
     "namespace."
 )
 NOT_ESCAPED: Final = _wrong("Quotes in names and values go into the expression as they are. Ours escapes them.")
+
+# Metric catalog
+CATALOG_LACKS_NAMESPACES: Final = _further(
+    "Its file knows no load balancers, Step Functions, EventBridge and others. Ours adds a catalog of its own for them."
+)
+
+# PromQL
+SCALARS_FAIL: Final = _wrong("A scalar or a text as the result fails. Ours gives it in the form of a vector.")
+WARNINGS_DROPPED: Final = _wrong("Warnings of AWS, such as that series are missing, are dropped. Ours passes them on.")
+SELECTORS_JOINED: Final = _wrong(
+    "Several selectors are joined by commas into one, which AWS cannot read. Ours sends each by itself."
+)
+RANGE_NEEDED: Final = _wrong(
+    "Without a time range the request for series is sent all the same, and AWS refuses it. Ours asks about the last "
+    "three hours and says so."
+)

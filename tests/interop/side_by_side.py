@@ -15,7 +15,7 @@ import httpx2
 from tests.e2e.conftest import Person
 from tests.interop import peer
 from tests.interop.answers import Answer
-from tests.interop.cases.case import ACCOUNT, Case, World
+from tests.interop.cases.case import ACCOUNT, OTHER_ACCOUNT, Case, World
 from tests.interop.comparison import Difference, compare
 from tests.interop.forms import FORMS
 from tests.interop.peer import Peer
@@ -40,8 +40,15 @@ class SideBySide:
 
     def alice(self) -> Person:
         """Somebody of whom ours has not heard yet, with the account that the peer has keys of."""
+        return self._person("alice", "cw-payments")
+
+    def eve(self) -> Person:
+        """Somebody new with both accounts, "payments" and "webshop"."""
+        return self._person("eve", "cw-everything")
+
+    def _person(self, name: str, group: str) -> Person:
         url = self.deployment.mcp_url
-        claims = {"sub": f"alice-{next(_NUMBERS)}", "groups": ["cw-payments"], "aud": url}
+        claims = {"sub": f"{name}-{next(_NUMBERS)}", "groups": [group], "aud": url}
         return Person(self.http, url, self.deployment.issuer.mint(claims))
 
     async def ask_ours(self, case: Case) -> Answer:
@@ -71,8 +78,9 @@ class SideBySide:
 async def side_by_side(directory: Path) -> AsyncIterator[SideBySide]:
     """Everything started, once for all cases. The time of the fake AWS stands still, so that both see the same."""
     now_s = time.time()
-    policy = policy_for({"payments": ACCOUNT}, {"cw-payments": ["payments"]})
-    external_ids = {ACCOUNT: "test-deployment"}
+    accounts = {"payments": ACCOUNT, "webshop": OTHER_ACCOUNT}
+    policy = policy_for(accounts, {"cw-payments": ["payments"], "cw-everything": list(accounts)})
+    external_ids = dict.fromkeys(accounts.values(), "test-deployment")
     async with (
         FakeAws(external_ids=external_ids, clock=lambda: now_s) as aws,
         Issuer() as issuer,

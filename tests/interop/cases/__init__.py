@@ -2,7 +2,14 @@
 
 from typing import Final
 
-from tests.interop.cases import alarms, logs, metrics
+from tests.interop.cases import alarms, log_analysis, logs, metric_catalog, metrics, promql
 from tests.interop.cases.case import Case
 
-CASES: Final[tuple[Case, ...]] = (*logs.CASES, *metrics.CASES, *alarms.CASES)
+CASES: Final[tuple[Case, ...]] = (
+    *logs.CASES,
+    *log_analysis.CASES,
+    *metrics.CASES,
+    *metric_catalog.CASES,
+    *promql.CASES,
+    *alarms.CASES,
+)

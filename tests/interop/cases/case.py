@@ -10,6 +10,7 @@ from tests.kit.fake_aws import Account, FakeAws
 
 ACCOUNT: Final = "111111111111"
 """The account of the peer's keys, and the one that alice may use."""
+OTHER_ACCOUNT: Final = "222222222222"
 REGION: Final = "us-east-1"
 
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 from urllib.parse import parse_qs, unquote
 
 from tests.kit.fake_aws.accounts import Account
-from tests.kit.fake_aws.wire import AwsError, Call
+from tests.kit.fake_aws.wire import AwsError, Call, epoch_s
 
 PREFIX: Final = "/api/v1/"
 _LABEL_VALUES: Final = re.compile(r"label/([^/]+)/values")
@@ -29,6 +29,8 @@ _REQUIRED: Final = {
 }
 _LIMITS: Final = {"PromqlQuery": 500, "PromqlQueryRange": 500}
 _MAX_LISTED: Final = 10_000
+_UNITS_S: Final = {"s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
+_DURATION: Final = re.compile(r"(\d+)([smhd])")
 _MAX_RANGE_S: Final = 7 * 86_400
 _MATCHER: Final = (
     r'\s*(?:"(?P<quoted>[^"]*)"|(?P<bare>[\w.:]+))\s*(?:(?P<operator>=~|!~|!=|=)\s*"(?P<value>[^"]*)")?\s*'
@@ -114,9 +116,15 @@ def _limited(call: Call, found: list[Any]) -> dict[str, Any]:
 
 
 def _number(call: Call, name: str) -> float | None:
+    """A parameter as a number: seconds where it is a time in RFC 3339 or a duration such as 5m."""
     values = call.parameters.get(name)
+    if not values:
+        return None
+    duration = _DURATION.fullmatch(values[0])
     try:
-        return float(values[0]) if values else None
+        if duration is not None:
+            return int(duration[1]) * _UNITS_S[duration[2]]
+        return epoch_s(values[0]) if "T" in values[0] else float(values[0])
     except ValueError:
         raise AwsError("bad_data", 400, f'invalid parameter "{name}": cannot parse "{values[0]}"') from None
 
