@@ -16,6 +16,7 @@ from starlette.routing import Route, Router
 from mcp_frontend.authentication import AuthServiceAuthentication
 from mcp_frontend.backends import Backends
 from mcp_frontend.challenges import METADATA_PATH, ProtectedResource, metadata_response
+from mcp_frontend.charts.worker import chart_worker
 from mcp_frontend.context_handlers import ContextHandlers
 from mcp_frontend.edge import Edge
 from mcp_frontend.http_server import serving_http
@@ -84,7 +85,8 @@ async def open_service(settings: FrontendSettings) -> AsyncIterator[None]:
             }
         )
         calls = RunningCalls()
-        requests = UserRequests(Backends.over(cloudwatch), settings.call_timeout_s)
+        charts = await stack.enter_async_context(chart_worker())
+        requests = UserRequests(Backends.over(cloudwatch), charts, settings.call_timeout_s)
         handlers = ContextHandlers(requests, now=lambda: datetime.now(UTC))
         mcp = McpApplication(Tools(requests), handlers, settings.max_body_bytes)
         await stack.enter_async_context(mcp.running())

@@ -18,6 +18,7 @@ from opentelemetry.trace import Span
 from starlette.requests import Request
 
 from mcp_frontend.backends import Backends
+from mcp_frontend.charts.worker import Charts
 from mcp_frontend.edge import CALL_KEY, WANTS_STREAM_KEY
 from mcp_frontend.rendering import cancelled_text, explain
 from mcp_frontend.running_calls import RunningCall
@@ -84,8 +85,9 @@ class UserRequest:
 class UserRequests:
     """Makes a UserRequest of each request that the edge has admitted."""
 
-    def __init__(self, backends: Backends, call_timeout_s: float) -> None:
+    def __init__(self, backends: Backends, charts: Charts, call_timeout_s: float) -> None:
         self._backends = backends
+        self._charts = charts
         self._call_timeout_s = call_timeout_s
 
     @contextmanager
@@ -99,6 +101,7 @@ class UserRequests:
             backends=self._backends,
             assertion=call.assertion,
             timeout_s=self._call_timeout_s,
+            charts=self._charts,
             progress=context.session.report_progress if scope[WANTS_STREAM_KEY] else None,
         )
         with (

@@ -17,7 +17,7 @@ from cloudwatch_service.domain.dimensions import Dimension
 from cloudwatch_service.domain.metric_queries import MetricQuery, MetricStat, plan_queries
 from cloudwatch_service.domain.metric_series import MetricMessage, SeriesPage, SeriesPiece
 from cloudwatch_service.domain.metrics_insights import InsightsSelect
-from cloudwatch_service.rpc.fields import time_or_none
+from cloudwatch_service.rpc.fields import time_or_none, to_timestamp
 
 _MANY_POINTS: Final = 10_000  # from here on the message is built in a thread
 
@@ -46,11 +46,17 @@ class MetricsServicer(MetricsServiceServicer):
             self._sessions.open(request.account, request.region) as session,
             aclosing(read_series(session, plan)) as pages,
         ):
+            scope = pb.GetMetricDataResponse(
+                account=session.account.alias,
+                region=session.region,
+                start_time=to_timestamp(plan.start_time),
+                end_time=to_timestamp(plan.end_time),
+            )
             async for page in pages:
                 if page.point_count > _MANY_POINTS:
-                    yield await asyncio.to_thread(_response, page)
+                    yield await asyncio.to_thread(_response, page, scope)
                 else:
-                    yield _response(page)
+                    yield _response(page, scope)
 
 
 def _query(message: pb.MetricQuery) -> MetricQuery:
@@ -94,8 +100,11 @@ def _dimensions(messages: Iterable[DimensionMessage]) -> tuple[Dimension, ...]:
     return tuple(Dimension(one.name, one.value) for one in messages)
 
 
-def _response(page: SeriesPage) -> pb.GetMetricDataResponse:
-    return pb.GetMetricDataResponse(series=map(_series, page.pieces), messages=map(_message, page.messages))
+def _response(page: SeriesPage, scope: pb.GetMetricDataResponse) -> pb.GetMetricDataResponse:
+    """`page`, with what `scope` says of every page of the answer."""
+    response = pb.GetMetricDataResponse(series=map(_series, page.pieces), messages=map(_message, page.messages))
+    response.MergeFrom(scope)
+    return response
 
 
 def _series(piece: SeriesPiece) -> pb.MetricSeries:

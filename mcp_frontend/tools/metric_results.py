@@ -1,6 +1,7 @@
 """Time series as tool results: pieces of one series joined, never mixed with another, points bounded with a remark."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Final
@@ -29,25 +30,41 @@ OUTPUT: Final = record(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What was read: the account's alias, the region, and the time range in milliseconds since 1970."""
+
+    account: str = ""
+    region: str = ""
+    start_ms: int = 0
+    end_ms: int = 0
+
+
 @dataclass(slots=True)
 class FoundSeries:
     """What pages held, by id and label. A series is a list of its pieces, each oldest point first."""
 
     series: dict[tuple[str, str], list[pb.MetricSeries]] = field(default_factory=dict)
     messages: list[JsonObject] = field(default_factory=list)
+    scope: Scope = Scope()
 
     def add(self, page: pb.GetMetricDataResponse) -> None:
         """Append one page."""
         for piece in page.series:
             self.series.setdefault((piece.id, piece.label), []).append(piece)
         self.messages += (_message(message) for message in page.messages)
+        self.scope = Scope(page.account, page.region, page.start_time.ToMilliseconds(), page.end_time.ToMilliseconds())
+
+    @property
+    def shown(self) -> list[list[pb.MetricSeries]]:
+        """The series that a result has room for."""
+        return list(self.series.values())[:MAX_SERIES]
 
 
 def render(found: FoundSeries) -> JsonObject:
     """The tool's result. Beyond the bounds the newest points of each series stay, and a message says how to go on."""
-    shown = list(found.series.values())[:MAX_SERIES]
-    total = sum(_count(pieces) for pieces in shown)
-    share = total if total <= MAX_POINTS else MAX_POINTS // len(shown)
+    shown = found.shown
+    total, share = share_of_each(shown, MAX_POINTS)
     results = [_series(pieces, share) for pieces in shown]
     remarks: list[JsonObject] = []
     if len(found.series) > len(shown):
@@ -57,24 +74,32 @@ def render(found: FoundSeries) -> JsonObject:
     return {"metricDataResults": results, "messages": found.messages + remarks}
 
 
+def share_of_each(series: Sequence[list[pb.MetricSeries]], max_points: int) -> tuple[int, int]:
+    """How many points there are, and at most how many of each series are shown so that all are within `max_points`."""
+    total = sum(_count(pieces) for pieces in series)
+    return total, total if total <= max_points else max_points // len(series)
+
+
+def newest_points(pieces: list[pb.MetricSeries], share: int) -> list[tuple[int, float]]:
+    """The newest `share` points, oldest first. Only that many of each piece are touched: an answer may be huge."""
+    candidates = chain.from_iterable(
+        zip(piece.times_ms[-share:], piece.values[-share:], strict=True) for piece in pieces
+    )
+    return sorted(candidates)[-share:]
+
+
 def _series(pieces: list[pb.MetricSeries], share: int) -> JsonObject:
     return {
         "id": pieces[0].id,
         "label": pieces[0].label,
         "statusCode": pieces[-1].status or "Complete",
         "period": pieces[0].period_s or None,
-        "datapoints": _newest_points(pieces, share),
+        "datapoints": [
+            {"timestamp": format_time_ms(time_ms), "value": _finite(value)}
+            for time_ms, value in newest_points(pieces, share)
+        ],
         "messages": [_message(message) for piece in pieces for message in piece.messages],
     }
-
-
-def _newest_points(pieces: list[pb.MetricSeries], share: int) -> list[JsonObject]:
-    """The newest `share` points, oldest first. Only that many of each piece are touched: an answer may be huge."""
-    candidates = chain.from_iterable(
-        zip(piece.times_ms[-share:], piece.values[-share:], strict=True) for piece in pieces
-    )
-    newest = sorted(candidates)[-share:]
-    return [{"timestamp": format_time_ms(time_ms), "value": _finite(value)} for time_ms, value in newest]
 
 
 def _finite(value: float) -> float | None:

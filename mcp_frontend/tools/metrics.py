@@ -1,11 +1,15 @@
 """The metric tools: what get_metric_data takes, and the queries that it stands for."""
 
+import asyncio
+from collections.abc import Sequence
 from typing import Annotated, Final, Literal, Self
 
+from cwmcp.cloudwatch.v1 import metric_catalog_service_pb2 as catalog_pb
 from cwmcp.cloudwatch.v1 import metrics_service_pb2 as pb
 from pydantic import Field, StrictFloat, StrictInt, WithJsonSchema, model_validator
 
-from mcp_frontend.tools import metric_results
+from mcp_frontend.charts.worker import ChartError
+from mcp_frontend.tools import metric_charts, metric_results
 from mcp_frontend.tools.arguments import AccountArguments, Arguments, Int32, PositiveCount
 from mcp_frontend.tools.metric_arguments import (
     MetricDimension,
@@ -16,10 +20,12 @@ from mcp_frontend.tools.metric_arguments import (
 )
 from mcp_frontend.tools.schemas import JsonObject
 from mcp_frontend.tools.times import parse_time_or_none
-from mcp_frontend.tools.tool import Tool, ToolCall
-from servicekit.errors import invalid
+from mcp_frontend.tools.tool import Tool, ToolAnswer, ToolCall, image_content
+from servicekit.errors import ServiceError, invalid
+from servicekit.grpc_errors import raising_service_errors
 
 _ONLY_QUERY: Final = "m1"
+_RESERVE_S: Final = 1.0  # for the values to be answered when there is no chart in time
 
 SqlStatistic = Literal["AVG", "COUNT", "MAX", "MIN", "SUM"]
 # A number of seconds is accepted too, but a schema with two types is not.
@@ -71,9 +77,10 @@ class MetricDataArguments(AccountArguments):
     queries: tuple[MetricQueryArguments, ...] | None = Field(
         None, description="Several series, percentiles or math, instead of the single metric"
     )
+    chart: bool = Field(False, description="Also return a picture")
 
 
-async def _get_metric_data(arguments: MetricDataArguments, call: ToolCall) -> JsonObject:
+async def _get_metric_data(arguments: MetricDataArguments, call: ToolCall) -> JsonObject | ToolAnswer:
     request = pb.GetMetricDataRequest(
         **arguments.place,
         start_time=parse_time_or_none(arguments.start_time, "start_time"),
@@ -88,7 +95,39 @@ async def _get_metric_data(arguments: MetricDataArguments, call: ToolCall) -> Js
             found.add(page)
     finally:
         stream.cancel()  # whoever stops reading stops the paging at AWS; at the end it does nothing
-    return metric_results.render(found)
+    result = metric_results.render(found)
+    if not arguments.chart:
+        return result
+    try:
+        return ToolAnswer(result, (image_content(await _chart(request, found, call)),))
+    except ChartError as error:  # the values are worth having without it
+        result["messages"].append({"Code": "NoChart", "Value": f"There is no chart: {error}."})
+        return result
+
+
+async def _chart(request: pb.GetMetricDataRequest, found: metric_results.FoundSeries, call: ToolCall) -> bytes:
+    """A PNG file. Raises ChartError."""
+    unit = await _unit(request.queries, call)
+    chart = await asyncio.to_thread(metric_charts.chart_of, request.queries, found, unit)
+    try:
+        within_s = call.remaining_s() - _RESERVE_S
+    except ServiceError as error:
+        raise ChartError("the call has no time left for it") from error
+    return await call.charts.draw(chart, within_s)
+
+
+async def _unit(queries: Sequence[pb.MetricQuery], call: ToolCall) -> str:
+    """What the catalog knows of the only metric's unit; AWS's answers have none."""
+    metric = metric_charts.only_metric(queries)
+    if metric is None:
+        return ""
+    request = catalog_pb.GetMetricMetadataRequest(namespace=metric[0], metric_name=metric[1])
+    try:
+        with raising_service_errors():
+            answer = await call.backends.metric_catalog.GetMetricMetadata(request, **call.rpc_options())
+    except ServiceError:
+        return ""
+    return answer.metadata.unit
 
 
 def _queries(arguments: MetricDataArguments) -> list[pb.MetricQuery]:

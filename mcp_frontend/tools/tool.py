@@ -16,6 +16,7 @@ from mcp_types import Tool as ToolDefinition
 from pydantic import ValidationError
 
 from mcp_frontend.backends import Backends
+from mcp_frontend.charts.worker import Charts
 from mcp_frontend.rendering import explain, explain_arguments, without_trigger_words
 from mcp_frontend.tools.arguments import Arguments
 from mcp_frontend.tools.schemas import JsonObject, input_schema, record
@@ -51,11 +52,12 @@ class RpcOptions(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """What surrounds one call of a tool: where to ask, for whom, for how long (seconds), who hears of progress."""
+    """What surrounds one call: where to ask, for whom, for how long (seconds), who draws, who hears of progress."""
 
     backends: Backends
     assertion: bytes = field(repr=False)
     timeout_s: float
+    charts: Charts
     progress: Progress | None = None
 
     def remaining_s(self) -> float:

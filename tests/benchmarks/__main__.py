@@ -1,14 +1,15 @@
-"""`python -m tests.benchmarks [analysis|latency|neighbour|users|startup …]`: runs the measurements, prints figures."""
+"""`python -m tests.benchmarks [analysis|charts|latency|neighbour|users|startup …]`: measures, prints the figures."""
 
 import argparse
 import asyncio
 import os
 import platform
 
-from tests.benchmarks import analysis, latency, neighbour, setting, startup, users
+from tests.benchmarks import analysis, charts, latency, neighbour, setting, startup, users
 
 _MEASUREMENTS = {
     "analysis": analysis.measure,
+    "charts": charts.measure,
     "latency": latency.measure,
     "neighbour": neighbour.measure,
     "startup": startup.measure,

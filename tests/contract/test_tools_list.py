@@ -53,6 +53,7 @@ def test_arguments_beyond_the_contract_are_optional() -> None:
         ("get_promql_label_values", "first_item"),
         ("get_promql_series", "first_item"),
         ("get_promql_labels", "first_item"),
+        ("get_metric_data", "chart"),
     }
 
 

@@ -11,6 +11,8 @@ from grpc.aio import AioRpcError, Metadata
 from mcp_types import CallToolResult
 
 from mcp_frontend.backends import Backends
+from mcp_frontend.charts.chart import Chart
+from mcp_frontend.charts.worker import ChartError
 from mcp_frontend.tools import find_tool
 from mcp_frontend.tools.tool import Progress, ToolCall, run
 from servicekit.errors import ServiceError
@@ -68,6 +70,24 @@ class FakeStream:
         return self.given_up
 
 
+class FakeCharts:
+    """Draws nothing, but keeps what it was asked to draw. With a `failure` it says why there is no chart."""
+
+    PNG = b"\x89PNG a chart"
+
+    def __init__(self) -> None:
+        self.drawn: list[Chart] = []
+        self.failure: str | None = None
+
+    async def draw(self, chart: Chart, within_s: float) -> bytes:
+        if within_s <= 0:
+            raise ChartError("it is late")
+        self.drawn.append(chart)
+        if self.failure:
+            raise ChartError(self.failure)
+        return self.PNG
+
+
 class FakeBackends:
     """Answers each RPC from its script, in order; a streaming RPC gives its whole script at once.
 
@@ -80,6 +100,7 @@ class FakeBackends:
         self.metadata: list[Any] = []
         self.timeouts_s: list[float] = []
         self.streams: list[FakeStream] = []
+        self.charts = FakeCharts()
         services: dict[str, SimpleNamespace] = {name: SimpleNamespace() for name in set(_SERVICE_OF_RPC.values())}
         for rpc, service in _SERVICE_OF_RPC.items():
             setattr(services[service], rpc, self._streaming(rpc) if rpc in STREAMED else self._unary(rpc))
@@ -108,7 +129,7 @@ class FakeBackends:
         return call
 
     def tool_call(self, *, timeout_s: float = 55.0, progress: Progress | None = None) -> ToolCall:
-        return ToolCall(self.backends, ASSERTION, timeout_s, progress)
+        return ToolCall(self.backends, ASSERTION, timeout_s, self.charts, progress)
 
     async def run(
         self,

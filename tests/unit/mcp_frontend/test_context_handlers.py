@@ -34,7 +34,7 @@ ACCOUNTS = ReadResourceRequestParams(uri="cloudwatch://accounts")
 
 
 def _handlers(fake: FakeBackends) -> ContextHandlers:
-    return ContextHandlers(UserRequests(fake.backends, 5.0), lambda: datetime(2026, 11, 23, tzinfo=UTC))
+    return ContextHandlers(UserRequests(fake.backends, fake.charts, 5.0), lambda: datetime(2026, 11, 23, tzinfo=UTC))
 
 
 def _context(call: RunningCall | None = None) -> Any:

@@ -27,7 +27,9 @@ def _call() -> RunningCall:
 async def _run(call: RunningCall, tool: str, fake: FakeBackends) -> Any:
     scope = {CALL_KEY: call, WANTS_STREAM_KEY: False}
     context: Any = SimpleNamespace(request=SimpleNamespace(scope=scope))
-    return await Tools(UserRequests(fake.backends, 5.0)).call(context, CallToolRequestParams(name=tool, arguments={}))
+    return await Tools(UserRequests(fake.backends, fake.charts, 5.0)).call(
+        context, CallToolRequestParams(name=tool, arguments={})
+    )
 
 
 @pytest.mark.parametrize(

@@ -222,6 +222,14 @@ class GetMetricDataResponse(_message.Message):
 
     SERIES_FIELD_NUMBER: _builtins.int
     MESSAGES_FIELD_NUMBER: _builtins.int
+    ACCOUNT_FIELD_NUMBER: _builtins.int
+    REGION_FIELD_NUMBER: _builtins.int
+    START_TIME_FIELD_NUMBER: _builtins.int
+    END_TIME_FIELD_NUMBER: _builtins.int
+    account: _builtins.str
+    """The account's alias, also where the request left it open."""
+    region: _builtins.str
+    """The region, also where the request left it open."""
     @_builtins.property
     def series(self) -> _containers.RepeatedCompositeFieldContainer[Global___MetricSeries]:
         """Pieces of series."""
@@ -230,15 +238,27 @@ class GetMetricDataResponse(_message.Message):
     def messages(self) -> _containers.RepeatedCompositeFieldContainer[Global___MetricMessage]:
         """What AWS says about the whole operation."""
 
+    @_builtins.property
+    def start_time(self) -> _timestamp_pb2.Timestamp:
+        """The start, also where the request left it open."""
+
+    @_builtins.property
+    def end_time(self) -> _timestamp_pb2.Timestamp:
+        """The end, also where the request left it open."""
+
     def __init__(
         self,
         *,
         series: _abc.Iterable[Global___MetricSeries] | None = ...,
         messages: _abc.Iterable[Global___MetricMessage] | None = ...,
+        account: _builtins.str = ...,
+        region: _builtins.str = ...,
+        start_time: _timestamp_pb2.Timestamp | None = ...,
+        end_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["end_time", b"end_time", "start_time", b"start_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["messages", b"messages", "series", b"series"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "end_time", b"end_time", "messages", b"messages", "region", b"region", "series", b"series", "start_time", b"start_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
