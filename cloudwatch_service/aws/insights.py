@@ -116,11 +116,12 @@ async def _wind_up(session: UserSession, admitted: AdmittedQuery, running_id: st
 async def _start(session: UserSession, query: InsightsQuery, admitted: AdmittedQuery) -> str:
     """The id of the started query. When cancelled meanwhile, waits for the id, to stop what nobody waits for."""
     parameters: dict[str, Any] = {
-        "logGroupIdentifiers" if query.by_identifier else "logGroupNames": list(query.log_groups),
         "startTime": query.start_s,
         "endTime": query.end_s,
         "queryString": query.query_string,
     }
+    if query.log_groups:
+        parameters["logGroupIdentifiers" if query.by_identifier else "logGroupNames"] = list(query.log_groups)
     if query.limit is not None:
         parameters["limit"] = query.limit
     starting = asyncio.create_task(_query_id(session, parameters, admitted))

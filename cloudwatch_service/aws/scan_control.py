@@ -7,16 +7,18 @@ estimate's place. Estimates need logs:DescribeLogGroups; where it is not to be h
 
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Any, Final
 
 from cachetools import TTLCache
 from opentelemetry import trace
 
+from cloudwatch_service.aws.log_groups import list_log_groups
 from cloudwatch_service.aws.scan_ledger import InMemoryScanLedger, ScanLedger
 from cloudwatch_service.aws.session import UserSession
 from cloudwatch_service.domain.insights import InsightsQuery, QueryResult
-from cloudwatch_service.domain.log_groups import parse_log_groups
+from cloudwatch_service.domain.log_groups import LogGroupFilter, parse_log_groups
 from cloudwatch_service.domain.scan_limits import (
     ScanLimits,
     StoredLogs,
@@ -36,7 +38,10 @@ _ESTIMATE_TIMEOUT_S: Final = 5.0
 _REMEMBER_S: Final = 900.0  # AWS brings storedBytes up to date a few times a day only
 _MAX_REMEMBERED_GROUPS: Final = 50_000
 _MAX_USERS: Final = 20_000
+_MAX_GROUPS_OF_PREFIX: Final = 2_000
 _GroupKey = tuple[str, str, str, str]
+_Found = tuple[StoredLogs, ...]
+_ANY_ENDING: Final = "*"  # no log group's name has it, so that prefixes and names are told apart
 
 
 class ScanControl:
@@ -51,7 +56,7 @@ class ScanControl:
         self._limits = limits or ScanLimits()
         self._ledger = ledger or InMemoryScanLedger(_MAX_USERS)
         self._clock = clock
-        self._groups: TTLCache[_GroupKey, StoredLogs | None] = TTLCache(_MAX_REMEMBERED_GROUPS, _REMEMBER_S, clock)
+        self._groups: TTLCache[_GroupKey, _Found] = TTLCache(_MAX_REMEMBERED_GROUPS, _REMEMBER_S, clock, _room)
 
     async def admit(self, session: UserSession, query: InsightsQuery) -> "AdmittedQuery":
         """Let `query` run, or raise ServiceError (SCAN_LIMIT_EXCEEDED). Who is let in must `close` what it gets."""
@@ -74,19 +79,22 @@ class ScanControl:
     async def _estimate_bytes(self, session: UserSession, query: InsightsQuery) -> int:
         """What the query may scan by the groups of which anything is known."""
         place = session.user_id, session.account.account_id, session.region
-        unknown = [group for group in query.log_groups if (*place, group) not in self._groups]
+        asked = [*query.log_groups, *(prefix + _ANY_ENDING for prefix in query.source_prefixes)]
+        found = {group: self._groups[(*place, group)] for group in asked if (*place, group) in self._groups}
+        unknown = [group for group in asked if group not in found]
         try:
             if unknown:
-                self._remember(place, await _stored_logs(session, unknown), unknown)
+                with deadline_in(_ESTIMATE_TIMEOUT_S):
+                    found |= await _stored_logs(session, unknown)
+                self._remember(place, found, unknown)
         except ServiceError as error:
             _log.info("a query runs without an estimate of what it scans: %s", error)
             if error.reason is Reason.AWS_ACCESS_DENIED:
                 self._remember(place, {}, unknown)
-        found = (self._groups.get((*place, group)) for group in query.log_groups)
-        return estimate_bytes(filter(None, found), query.start_s, query.end_s, self._clock())
+        return estimate_bytes(chain.from_iterable(found.values()), query.start_s, query.end_s, self._clock())
 
-    def _remember(self, place: tuple[str, str, str], found: dict[str, StoredLogs], asked: Iterable[str]) -> None:
-        self._groups.update({(*place, group): found.get(group) for group in asked})
+    def _remember(self, place: tuple[str, str, str], found: Mapping[str, _Found], asked: Iterable[str]) -> None:
+        self._groups.update({(*place, group): found.get(group, ()) for group in asked})
 
 
 class AdmittedQuery:
@@ -142,22 +150,39 @@ class AdmittedQuery:
         await self._add(difference)
 
 
-async def _stored_logs(session: UserSession, identifiers: Sequence[str]) -> dict[str, StoredLogs]:
-    """What AWS knows of the log groups, by the identifier given. Raises ServiceError.
+def _room(found: _Found) -> int:
+    """How many groups a remembered answer counts for."""
+    return max(1, len(found))
 
-    In an account that monitors no others only names are accepted (AWS API: DescribeLogGroups), so ARNs of the
-    account's own groups go as names.
+
+async def _stored_logs(session: UserSession, asked: Sequence[str]) -> dict[str, _Found]:
+    """What AWS knows of the log groups, by what was asked for: identifiers, and prefixes with an asterisk.
+
+    Raises ServiceError.
+    """
+    identifiers = [name for name in asked if not name.endswith(_ANY_ENDING)]
+    found = await _by_identifier(session, identifiers) if identifiers else {}
+    for name in asked:
+        if name.endswith(_ANY_ENDING):
+            wanted = LogGroupFilter(name_prefix=name.removesuffix(_ANY_ENDING))
+            groups, _ = await list_log_groups(session, wanted, _MAX_GROUPS_OF_PREFIX, "")
+            found[name] = tuple(map(stored_logs, groups))
+    return found
+
+
+async def _by_identifier(session: UserSession, identifiers: Sequence[str]) -> dict[str, _Found]:
+    """In an account that monitors no others only names are accepted (AWS API: DescribeLogGroups), so ARNs of the
+    account's own groups go as names. Raises ServiceError.
     """
     own = f"arn:{session.account.partition}:logs:{session.region}:{session.account.account_id}:log-group:"
     asked = {identifier.removeprefix(own): identifier for identifier in identifiers}
     parameters: dict[str, Any] = {"logGroupIdentifiers": list(asked), "limit": len(asked)}
     if any(identifier.startswith("arn:") for identifier in asked):
         parameters["includeLinkedAccounts"] = True
-    with deadline_in(_ESTIMATE_TIMEOUT_S):
-        answer = await session.call("logs", "describe_log_groups", **parameters)
-    found: dict[str, StoredLogs] = {}
+    answer = await session.call("logs", "describe_log_groups", **parameters)
+    found: dict[str, _Found] = {}
     for group in parse_log_groups(answer):
         name = group.arn.removeprefix(own) if group.arn else group.name
         if name in asked:
-            found[asked[name]] = stored_logs(group)
+            found[asked[name]] = (stored_logs(group),)
     return found

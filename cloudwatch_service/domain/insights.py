@@ -21,7 +21,10 @@ _POINTER_FIELD: Final = "@ptr"  # an opaque handle for GetLogRecord, of no use t
 
 @dataclass(frozen=True, slots=True)
 class InsightsQuery:
-    """A checked query. Log groups are names, or names and ARNs when `by_identifier`; times in whole seconds."""
+    """A checked query. Log groups are names, or names and ARNs when `by_identifier`; times in whole seconds.
+
+    Without log groups the text chooses them itself, by SOURCE: those whose names begin with one of `source_prefixes`.
+    """
 
     log_groups: tuple[str, ...]
     by_identifier: bool
@@ -29,6 +32,7 @@ class InsightsQuery:
     end_s: int
     query_string: str
     limit: int | None
+    source_prefixes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

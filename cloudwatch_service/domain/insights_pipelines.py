@@ -13,6 +13,7 @@ from cloudwatch_service.domain.query_tokens import Kind, Token, Tokens, split_at
 
 TIMESTAMP: Final = "@timestamp"
 
+_DEFAULT_FIELDS: Final = "fields @timestamp, @message"  # what AWS shows of a query that names none
 _LOOK_AT_ONE_EVENT: Final = frozenset({"fields", "display", "parse", "unmask", "lookup", "source"})
 _CHOOSE_OR_MULTIPLY: Final = frozenset({"filter", "filterindex", "unnest"})
 _FIRST: Final = frozenset({"limit", "head"})
@@ -165,6 +166,14 @@ def read_pipeline(text: str) -> Pipeline:
     if isinstance(aggregation, str):
         return Pipeline(text, stages, reading.ending, indivisible=aggregation)
     return Pipeline(text, stages, reading.ending, aggregation=aggregation)
+
+
+def without_source(pipeline: Pipeline) -> str:
+    """The text of `pipeline` without the commands that choose log groups."""
+    kept = [stage for stage in pipeline.stages if stage.command != "source"]
+    if len(kept) == len(pipeline.stages):
+        return pipeline.text
+    return "\n| ".join(pipeline.text[stage.start : stage.end] for stage in kept) or _DEFAULT_FIELDS
 
 
 def without_blanks(expression: str) -> str:

@@ -1,7 +1,7 @@
 """LogsService: requests to domain values and back. It must not decide anything about logs itself."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import replace
 from typing import Final
@@ -16,8 +16,16 @@ from cloudwatch_service.aws.insights_batch import run_batch
 from cloudwatch_service.aws.log_groups import list_log_groups, list_saved_queries
 from cloudwatch_service.aws.query_lanes import QueryLanes
 from cloudwatch_service.aws.session import SessionSource, UserSession
-from cloudwatch_service.domain.insights import QueryResult, QueryStatistics, check_timeout_s, insights_query
+from cloudwatch_service.domain.insights import (
+    InsightsQuery,
+    QueryResult,
+    QueryStatistics,
+    check_timeout_s,
+    check_times,
+    insights_query,
+)
 from cloudwatch_service.domain.log_groups import LogGroup, LogGroupFilter, SavedQuery, associated, check_filter
+from cloudwatch_service.domain.saved_queries import find_saved_query, query_of
 from cloudwatch_service.rpc import query_batches
 from cloudwatch_service.rpc.fields import count_or_default, required_text, time_or_none, to_timestamp
 from cloudwatch_service.rpc.optional_parts import or_warning
@@ -79,12 +87,38 @@ class LogsServicer(LogsServiceServicer):
             request.limit,
         )
         timeout_s = check_timeout_s(request.timeout_s)
+        async with (
+            self._sessions.open(request.account, request.region) as session,
+            aclosing(self._steps(session, query, timeout_s)) as steps,
+        ):
+            async for step in steps:
+                yield step
+
+    async def RunSavedQuery(
+        self,
+        request: pb.RunSavedQueryRequest,
+        context: grpc.aio.ServicerContext[pb.RunSavedQueryRequest, pb.RunSavedQueryResponse],
+    ) -> AsyncIterator[pb.RunSavedQueryResponse]:
+        """Raises ServiceError."""
+        name = required_text(request.name, "name")
+        times = time_or_none(request, "start_time"), time_or_none(request, "end_time")
+        check_times(*times)
+        timeout_s = check_timeout_s(request.timeout_s)
         async with self._sessions.open(request.account, request.region) as session:
-            timeout_s = max(0.0, remaining_s(timeout_s + _RESERVE_S) - _RESERVE_S)
-            async with aclosing(run_query(session, query, timeout_s, self._pace)) as steps:
+            saved = find_saved_query(await list_saved_queries(session), name)
+            query = query_of(saved, request.log_group_names, *times, request.limit)
+            async with aclosing(self._steps(session, query, timeout_s)) as steps:
                 async for step in steps:
-                    result = await _query_result(step.result)
-                    yield pb.RunQueryResponse(query=result, done=step.done, timed_out=step.timed_out)
+                    yield pb.RunSavedQueryResponse(step=step)
+
+    async def _steps(
+        self, session: UserSession, query: InsightsQuery, timeout_s: float
+    ) -> AsyncGenerator[pb.RunQueryResponse]:
+        timeout_s = max(0.0, remaining_s(timeout_s + _RESERVE_S) - _RESERVE_S)
+        async with aclosing(run_query(session, query, timeout_s, self._pace)) as steps:
+            async for step in steps:
+                result = await _query_result(step.result)
+                yield pb.RunQueryResponse(query=result, done=step.done, timed_out=step.timed_out)
 
     async def RunQueryBatch(
         self,

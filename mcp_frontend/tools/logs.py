@@ -1,27 +1,20 @@
-"""The tools for log groups and Logs Insights queries.
+"""The tools for log groups and single Logs Insights queries. How a query is run is in query_runs."""
 
-A query that AWS refuses or that fails is an answer with the status "Error", not a failed call: callers look at the
-status. That the user may not use the account at all is a failed call like everywhere else.
-"""
-
-from dataclasses import dataclass, field
 from typing import Annotated, Final, Literal
 
+import grpc
 from cwmcp.cloudwatch.v1 import logs_service_pb2 as pb
 from mcp_types import ToolAnnotations
 from pydantic import Field
 
 from mcp_frontend.tools import log_groups, query_results
 from mcp_frontend.tools.arguments import AccountArguments, Count, Int32, PositiveCount
+from mcp_frontend.tools.query_runs import answer_of_failure, run_to_end
 from mcp_frontend.tools.schemas import BOOLEAN, JsonObject, record
 from mcp_frontend.tools.times import parse_time
 from mcp_frontend.tools.tool import BILLED, Tool, ToolCall
-from servicekit.errors import Reason, ServiceError
+from servicekit.errors import ServiceError
 from servicekit.grpc_errors import raising_service_errors
-
-_RESERVE_S: Final = 3.0  # for stopping the query and fetching what it found before the call itself must end
-_SHORTEST_WAIT_S: Final = 1.0
-_TIMED_OUT: Final = "Polling Timeout"
 
 
 class LogGroupsArguments(AccountArguments):
@@ -69,9 +62,7 @@ class InsightsQueryArguments(AccountArguments):
 
 
 async def _execute_query(arguments: InsightsQueryArguments, call: ToolCall) -> JsonObject:
-    running = _RunningQuery()
-    wait_s = max(_SHORTEST_WAIT_S, min(float(arguments.max_timeout), call.remaining_s() - _RESERVE_S))
-    try:
+    def start(wait_s: float) -> "grpc.aio.UnaryStreamCall[pb.RunQueryRequest, pb.RunQueryResponse]":
         request = pb.RunQueryRequest(
             **arguments.place,
             log_group_names=arguments.log_group_names or (),
@@ -82,54 +73,9 @@ async def _execute_query(arguments: InsightsQueryArguments, call: ToolCall) -> J
             limit=arguments.limit or 0,
             timeout_s=wait_s,
         )
-        with raising_service_errors():
-            last = await running.follow(request, call)
-    except ServiceError as error:
-        return _answer_of_failure(error, running.last.query.query_id)
-    result = query_results.render(last.query)
-    if last.timed_out:
-        message = _timeout_message(wait_s, arguments.max_timeout, rows=len(last.query.rows))
-        result |= {"status": _TIMED_OUT, "message": message}
-    return result
+        return call.backends.logs.RunQuery(request, **call.rpc_options())
 
-
-@dataclass(slots=True)
-class _RunningQuery:
-    """A query of which messages come in; `last` is the newest, so that a failure can name the query."""
-
-    last: pb.RunQueryResponse = field(default_factory=pb.RunQueryResponse)
-
-    async def follow(self, request: pb.RunQueryRequest, call: ToolCall) -> pb.RunQueryResponse:
-        """The message that holds the result. Raises AioRpcError or ServiceError."""
-        stream = call.backends.logs.RunQuery(request, **call.rpc_options())
-        step = 0
-        try:
-            async for self.last in stream:
-                step += 1
-                if call.progress is not None and not self.last.done:
-                    await call.progress(float(step), None, query_results.progress_message(self.last.query))
-        finally:
-            stream.cancel()  # whoever stops reading stops the query at AWS; at the end it does nothing
-        if not self.last.done:
-            raise ServiceError(Reason.INTERNAL, "the query ended without a result")
-        return self.last
-
-
-def _timeout_message(waited_s: float, asked_s: int, *, rows: int) -> str:
-    shortened = f" (max_timeout {asked_s} is more than one call may take)" if asked_s > waited_s else ""
-    found = "The rows are what it had found by then, not all. " if rows else ""
-    return (
-        f"The query had not finished after {waited_s:.0f} s{shortened} and was stopped. {found}"
-        "To go on, make it smaller and run it again: a shorter time range or several in turn, fewer log groups, "
-        "an earlier filter" + ("." if shortened else "; or raise max_timeout.")
-    )
-
-
-def _answer_of_failure(error: ServiceError, query_id: str) -> JsonObject:
-    """The answer for a query that failed. Raises `error` again when it is not about the query itself."""
-    if error.reason not in query_results.REASONS_OF_QUERY:
-        raise error
-    return query_results.render_failure(error, query_id)
+    return await run_to_end(start, lambda step: step, arguments.max_timeout, call)
 
 
 class QueryArguments(AccountArguments):
@@ -150,7 +96,7 @@ async def _get_query_results(arguments: QueryResultsArguments, call: ToolCall) -
         with raising_service_errors():
             answer = await call.backends.logs.GetQueryResults(request, **call.rpc_options())
     except ServiceError as error:
-        return _answer_of_failure(error, arguments.query_id)
+        return answer_of_failure(error, arguments.query_id)
     answer.query.query_id = arguments.query_id
     return query_results.render(answer.query, arguments.first_row)
 

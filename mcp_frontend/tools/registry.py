@@ -28,6 +28,7 @@ from mcp_frontend.tools.promql import (
     GET_PROMQL_SERIES,
 )
 from mcp_frontend.tools.query_batches import EXECUTE_CWL_INSIGHTS_BATCH
+from mcp_frontend.tools.saved_queries import RUN_SAVED_QUERY
 from mcp_frontend.tools.tool import Tool
 
 TOOLS: Final[tuple[Tool[Any], ...]] = (
@@ -55,6 +56,7 @@ TOOLS: Final[tuple[Tool[Any], ...]] = (
     LIST_CONTRIBUTOR_INSIGHTS_RULES,
     GET_CONTRIBUTOR_INSIGHTS_REPORT,
     DESCRIBE_LOG_GROUP_FIELDS,
+    RUN_SAVED_QUERY,
 )
 
 INSTRUCTIONS: Final = (

@@ -24,6 +24,7 @@ BEYOND_THE_CONTRACT = [
     "list_contributor_insights_rules",
     "get_contributor_insights_report",
     "describe_log_group_fields",
+    "run_saved_query",
 ]
 SHARED = [name for name in OURS if name not in BEYOND_THE_CONTRACT]
 MAX_BYTES = 30_000

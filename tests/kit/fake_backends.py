@@ -30,6 +30,7 @@ _SERVICE_OF_RPC = {
     "ListLogGroups": "logs",
     "RunQuery": "logs",
     "RunQueryBatch": "logs",
+    "RunSavedQuery": "logs",
     "GetQueryResults": "logs",
     "StopQuery": "logs",
     "AnalyzeMetric": "metric_analysis",
@@ -47,7 +48,7 @@ _SERVICE_OF_RPC = {
     "ListSeries": "promql",
     "ListLabels": "promql",
 }
-STREAMED = {"RunQuery", "RunQueryBatch", "GetMetricData"}
+STREAMED = {"RunQuery", "RunQueryBatch", "RunSavedQuery", "GetMetricData"}
 
 Answer = Message | ServiceError | BaseException
 

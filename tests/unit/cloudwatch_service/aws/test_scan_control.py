@@ -243,3 +243,13 @@ async def test_a_query_cancelled_while_it_starts_is_recorded(caplog: pytest.LogC
         await call
     [facts] = [record.facts for record in caplog.records if hasattr(record, "facts")]
     assert (facts["query_id"], facts["status"]) == ("q1", "Stopped")
+
+
+async def test_a_query_that_chooses_by_prefix_is_estimated_by_them() -> None:
+    setup = Setup(per_query=99)
+    query = replace(QUERY, log_groups=(), source_prefixes=("/a", "/b"))
+    both = [{"logGroups": [GROUP, GROUP]}, {"logGroups": [GROUP]}]
+    session = setup.session(describe_log_groups=both)
+    assert "about 300 bytes" in (await _refusal(setup, session, query)).message
+    assert [asked.get("logGroupNamePrefix") for asked in session.parameters_of("describe_log_groups")] == ["/a", "/b"]
+    assert "about 300 bytes" in (await _refusal(setup, setup.session(), query)).message

@@ -280,3 +280,58 @@ async def test_batch_names_the_regions_when_one_is_refused() -> None:
         await anext(aiter(_servicer(FakeSessions(refusal=refusal)).RunQueryBatch(_batch_request(), CONTEXT)))
     assert (caught.value.reason, caught.value.field) == (Reason.REGION_NOT_ALLOWED, "regions")
     assert caught.value.details == {"regions": "us-east-1"}
+
+
+def _saved_request(**changes: Any) -> pb.RunSavedQueryRequest:
+    fields: dict[str, Any] = {
+        "name": "mine",
+        "start_time": Timestamp(seconds=START),
+        "end_time": Timestamp(seconds=START + 60),
+    }
+    return pb.RunSavedQueryRequest(**(fields | changes))
+
+
+async def test_a_saved_query_is_found_and_run() -> None:
+    definition = {"name": "mine", "queryString": "limit 3", "logGroupNames": ["/app"]}
+    session = FakeSession(
+        {
+            "describe_query_definitions": [{"queryDefinitions": [definition]}],
+            "start_query": [{"queryId": "q1"}],
+            "get_query_results": [COMPLETE],
+        }
+    )
+    sessions = FakeSessions(session)
+    request = _saved_request(account="prod", region="us-east-1", limit=7)
+    responses = [one.step async for one in _servicer(sessions).RunSavedQuery(request, CONTEXT)]
+    assert sessions.opened == [("prod", "us-east-1")]
+    assert [(one.query.status, one.done) for one in responses] == [("Scheduled", False), ("Complete", True)]
+    [asked] = session.parameters_of("start_query")
+    assert (asked["queryString"], asked["logGroupNames"], asked["limit"]) == ("limit 3", ["/app"], 7)
+
+
+async def test_a_saved_query_with_a_source_is_started_without_log_groups() -> None:
+    definition = {"name": "mine", "queryString": "SOURCE logGroups(namePrefix: ['/a']) | limit 3"}
+    session = FakeSession(
+        {
+            "describe_query_definitions": [{"queryDefinitions": [definition]}],
+            "start_query": [{"queryId": "q1"}],
+            "get_query_results": [COMPLETE],
+        }
+    )
+    responses = [one async for one in _servicer(FakeSessions(session)).RunSavedQuery(_saved_request(), CONTEXT)]
+    assert responses[-1].step.done
+    [asked] = session.parameters_of("start_query")
+    assert not {"logGroupNames", "logGroupIdentifiers"} & set(asked)
+
+
+async def test_a_saved_query_refuses_bad_fields_before_opening_anything() -> None:
+    sessions = FakeSessions()
+    for request, field in [
+        (_saved_request(name=""), "name"),
+        (_saved_request(start_time=None), "start_time"),
+        (_saved_request(timeout_s=-1), "timeout_s"),
+    ]:
+        with pytest.raises(ServiceError) as caught:
+            await anext(aiter(_servicer(sessions).RunSavedQuery(request, CONTEXT)))
+        assert caught.value.field == field
+    assert sessions.opened == []

@@ -327,6 +327,86 @@ class RunQueryResponse(_message.Message):
 Global___RunQueryResponse: _TypeAlias = RunQueryResponse  # noqa: Y015
 
 @_typing.final
+class RunSavedQueryRequest(_message.Message):
+    """RunSavedQueryRequest names the query and says where and when it is run."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCOUNT_FIELD_NUMBER: _builtins.int
+    REGION_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    START_TIME_FIELD_NUMBER: _builtins.int
+    END_TIME_FIELD_NUMBER: _builtins.int
+    LOG_GROUP_NAMES_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    TIMEOUT_S_FIELD_NUMBER: _builtins.int
+    account: _builtins.str
+    """The account's alias, or empty for the user's default."""
+    region: _builtins.str
+    """The AWS region, or empty for the account's default."""
+    name: _builtins.str
+    """The name under which the query was saved, to the letter."""
+    limit: _builtins.int
+    """The most rows, 1 to 10,000; 0 means AWS's default."""
+    timeout_s: _builtins.float
+    """As in RunQueryRequest."""
+    @_builtins.property
+    def start_time(self) -> _timestamp_pb2.Timestamp:
+        """The start, inclusive; a fraction of a second is cut."""
+
+    @_builtins.property
+    def end_time(self) -> _timestamp_pb2.Timestamp:
+        """The end, inclusive; a fraction of a second is cut."""
+
+    @_builtins.property
+    def log_group_names(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Names or ARNs of log groups, at most 50, instead of those that the query was saved for."""
+
+    def __init__(
+        self,
+        *,
+        account: _builtins.str = ...,
+        region: _builtins.str = ...,
+        name: _builtins.str = ...,
+        start_time: _timestamp_pb2.Timestamp | None = ...,
+        end_time: _timestamp_pb2.Timestamp | None = ...,
+        log_group_names: _abc.Iterable[_builtins.str] | None = ...,
+        limit: _builtins.int = ...,
+        timeout_s: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["end_time", b"end_time", "start_time", b"start_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "end_time", b"end_time", "limit", b"limit", "log_group_names", b"log_group_names", "name", b"name", "region", b"region", "start_time", b"start_time", "timeout_s", b"timeout_s"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RunSavedQueryRequest: _TypeAlias = RunSavedQueryRequest  # noqa: Y015
+
+@_typing.final
+class RunSavedQueryResponse(_message.Message):
+    """RunSavedQueryResponse is one step of a query. Only the last message has rows."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STEP_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def step(self) -> Global___RunQueryResponse:
+        """The query so far."""
+
+    def __init__(
+        self,
+        *,
+        step: Global___RunQueryResponse | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["step", b"step"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["step", b"step"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RunSavedQueryResponse: _TypeAlias = RunSavedQueryResponse  # noqa: Y015
+
+@_typing.final
 class RunQueryBatchRequest(_message.Message):
     """RunQueryBatchRequest holds the query and where it is run."""
 

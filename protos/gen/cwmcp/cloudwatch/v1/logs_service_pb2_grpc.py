@@ -45,6 +45,11 @@ class LogsServiceStub:
                 request_serializer=cwmcp_dot_cloudwatch_dot_v1_dot_logs__service__pb2.RunQueryRequest.SerializeToString,
                 response_deserializer=cwmcp_dot_cloudwatch_dot_v1_dot_logs__service__pb2.RunQueryResponse.FromString,
                 _registered_method=True)
+        self.RunSavedQuery = channel.unary_stream(
+                '/cwmcp.cloudwatch.v1.LogsService/RunSavedQuery',
+                request_serializer=cwmcp_dot_cloudwatch_dot_v1_dot_logs__service__pb2.RunSavedQueryRequest.SerializeToString,
+                response_deserializer=cwmcp_dot_cloudwatch_dot_v1_dot_logs__service__pb2.RunSavedQueryResponse.FromString,
+                _registered_method=True)
         self.RunQueryBatch = channel.unary_stream(
                 '/cwmcp.cloudwatch.v1.LogsService/RunQueryBatch',
                 request_serializer=cwmcp_dot_cloudwatch_dot_v1_dot_logs__service__pb2.RunQueryBatchRequest.SerializeToString,
@@ -76,6 +81,13 @@ class LogsServiceServicer:
     def RunQuery(self, request, context):
         """RunQuery runs a Logs Insights query and streams its progress; the last message holds the result.
         The query is stopped at AWS when the call is cancelled, its deadline passes or its timeout is reached.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RunSavedQuery(self, request, context):
+        """RunSavedQuery runs a Logs Insights query that somebody saved, found by its name, and streams as RunQuery does.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -116,6 +128,11 @@ def add_LogsServiceServicer_to_server(servicer, server):
                     servicer.RunQuery,
                     request_deserializer=cwmcp_dot_cloudwatch_dot_v1_dot_logs__service__pb2.RunQueryRequest.FromString,
                     response_serializer=cwmcp_dot_cloudwatch_dot_v1_dot_logs__service__pb2.RunQueryResponse.SerializeToString,
+            ),
+            'RunSavedQuery': grpc.unary_stream_rpc_method_handler(
+                    servicer.RunSavedQuery,
+                    request_deserializer=cwmcp_dot_cloudwatch_dot_v1_dot_logs__service__pb2.RunSavedQueryRequest.FromString,
+                    response_serializer=cwmcp_dot_cloudwatch_dot_v1_dot_logs__service__pb2.RunSavedQueryResponse.SerializeToString,
             ),
             'RunQueryBatch': grpc.unary_stream_rpc_method_handler(
                     servicer.RunQueryBatch,
@@ -188,6 +205,33 @@ class LogsService:
             '/cwmcp.cloudwatch.v1.LogsService/RunQuery',
             cwmcp_dot_cloudwatch_dot_v1_dot_logs__service__pb2.RunQueryRequest.SerializeToString,
             cwmcp_dot_cloudwatch_dot_v1_dot_logs__service__pb2.RunQueryResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RunSavedQuery(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/cwmcp.cloudwatch.v1.LogsService/RunSavedQuery',
+            cwmcp_dot_cloudwatch_dot_v1_dot_logs__service__pb2.RunSavedQueryRequest.SerializeToString,
+            cwmcp_dot_cloudwatch_dot_v1_dot_logs__service__pb2.RunSavedQueryResponse.FromString,
             options,
             channel_credentials,
             insecure,

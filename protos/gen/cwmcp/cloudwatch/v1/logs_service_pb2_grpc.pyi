@@ -39,6 +39,8 @@ class LogsServiceStub:
     """RunQuery runs a Logs Insights query and streams its progress; the last message holds the result.
     The query is stopped at AWS when the call is cancelled, its deadline passes or its timeout is reached.
     """
+    RunSavedQuery: _grpc.UnaryStreamMultiCallable[_logs_service_pb2.RunSavedQueryRequest, _logs_service_pb2.RunSavedQueryResponse]
+    """RunSavedQuery runs a Logs Insights query that somebody saved, found by its name, and streams as RunQuery does."""
     RunQueryBatch: _grpc.UnaryStreamMultiCallable[_logs_service_pb2.RunQueryBatchRequest, _logs_service_pb2.RunQueryBatchResponse]
     """RunQueryBatch runs one Logs Insights query over many log groups and regions and streams its progress, then the rows
     in pieces, then the summary. Queries of more than 50 log groups, or with more rows than AWS gives, are run in parts.
@@ -60,6 +62,8 @@ class LogsServiceAsyncStub(LogsServiceStub):
     """RunQuery runs a Logs Insights query and streams its progress; the last message holds the result.
     The query is stopped at AWS when the call is cancelled, its deadline passes or its timeout is reached.
     """
+    RunSavedQuery: _aio.UnaryStreamMultiCallable[_logs_service_pb2.RunSavedQueryRequest, _logs_service_pb2.RunSavedQueryResponse]  # type: ignore[assignment]
+    """RunSavedQuery runs a Logs Insights query that somebody saved, found by its name, and streams as RunQuery does."""
     RunQueryBatch: _aio.UnaryStreamMultiCallable[_logs_service_pb2.RunQueryBatchRequest, _logs_service_pb2.RunQueryBatchResponse]  # type: ignore[assignment]
     """RunQueryBatch runs one Logs Insights query over many log groups and regions and streams its progress, then the rows
     in pieces, then the summary. Queries of more than 50 log groups, or with more rows than AWS gives, are run in parts.
@@ -90,6 +94,14 @@ class LogsServiceServicer(metaclass=_abc_1.ABCMeta):
         """RunQuery runs a Logs Insights query and streams its progress; the last message holds the result.
         The query is stopped at AWS when the call is cancelled, its deadline passes or its timeout is reached.
         """
+
+    @_abc_1.abstractmethod
+    def RunSavedQuery(
+        self,
+        request: _logs_service_pb2.RunSavedQueryRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_logs_service_pb2.RunSavedQueryResponse], _abc.AsyncIterator[_logs_service_pb2.RunSavedQueryResponse]]:
+        """RunSavedQuery runs a Logs Insights query that somebody saved, found by its name, and streams as RunQuery does."""
 
     @_abc_1.abstractmethod
     def RunQueryBatch(
