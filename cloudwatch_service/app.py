@@ -114,7 +114,7 @@ def _services(settings: CloudwatchSettings, sessions: SessionSource, catalog: Ca
             DashboardsServicer(sessions), server
         ),
         "LogAnalysisService": lambda server: log_analysis_grpc.add_LogAnalysisServiceServicer_to_server(
-            LogAnalysisServicer(sessions), server
+            LogAnalysisServicer(sessions, _utc_now), server
         ),
         "LogsService": lambda server: logs_grpc.add_LogsServiceServicer_to_server(LogsServicer(sessions), server),
         "MetricAnalysisService": lambda server: analysis_grpc.add_MetricAnalysisServiceServicer_to_server(

@@ -41,7 +41,7 @@ _RETRIED = tuple(
         "AlarmsService": ("ListActiveAlarms", "GetAlarmHistory", "ListAlarmComponents", "ListAlarmNames"),
         "ContributorInsightsService": ("ListInsightRules", "GetInsightRuleReport"),
         "DashboardsService": ("ListDashboards", "GetDashboard", "GetWidgetImage"),
-        "LogAnalysisService": ("ListLogGroupFields",),
+        "LogAnalysisService": ("ListLogGroupFields", "RecommendAccountIndexes"),
         "LogsService": ("ListLogGroups", "GetQueryResults", "StopQuery"),
         "MetricAnalysisService": ("AnalyzeMetric", "RecommendAlarms"),
         "MetricCatalogService": ("GetMetricMetadata",),

@@ -27,6 +27,8 @@ async def run_to_end(
     So is an AWS that does not answer: at `timeout_s` the query is given up, and stopped.
     """
     last = QueryStep(QueryResult("", ""), done=False)
+    if timeout_s <= 0:  # what would be stopped at once is not started: AWS charges for it
+        return QueryEnd(last.result, failure=ServiceError(Reason.DEADLINE_EXCEEDED, "no time was left for the query"))
     try:
         async with asyncio.timeout(timeout_s), aclosing(run_query(session, query, wait_s, pace)) as steps:
             async for step in steps:

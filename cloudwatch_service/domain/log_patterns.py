@@ -5,6 +5,7 @@ so that "the most frequent" has to be asked for.
 """
 
 import json
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -51,10 +52,16 @@ def _parse_pattern(row: Iterable[tuple[str, str]]) -> LogPattern:
     return LogPattern(kept, _first_sample(cells.get(_SAMPLES, "")))
 
 
+def _finite(text: str) -> float | None:
+    """The number, or None where it is too large to be written as JSON again."""
+    number = float(text)
+    return number if math.isfinite(number) else None
+
+
 def _first_sample(text: str) -> Any:
     """The first item of a JSON list, its own texts shortened; None for anything else."""
     try:
-        samples = json.loads(text)
+        samples = json.loads(text, parse_float=_finite, parse_constant=lambda _: None)
     except (ValueError, RecursionError):
         return None
     if not isinstance(samples, list) or not samples:

@@ -6,9 +6,8 @@ Nothing is refused, because AWS has judged the query already or will.
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import Enum
-from typing import Final
+from typing import Final, NamedTuple
 
 Tokens = tuple["Token", ...]
 
@@ -46,8 +45,7 @@ _KINDS: Final = {kind.value: kind for kind in Kind}
 _WITH_DELIMITERS: Final = (Kind.QUOTED, Kind.STRING, Kind.REGEX)
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(NamedTuple):
     """One word. `start` and `end` are where it is in the text, delimiters included."""
 
     kind: Kind

@@ -1,5 +1,6 @@
 """LogAnalysisService: requests to domain values and back. It must not decide anything about logs itself."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
@@ -8,6 +9,7 @@ from cwmcp.cloudwatch.v1 import log_analysis_service_pb2 as pb
 from cwmcp.cloudwatch.v1.log_analysis_service_pb2_grpc import LogAnalysisServiceServicer
 
 from cloudwatch_service.aws.concurrency import both
+from cloudwatch_service.aws.index_advice import advise_for_account, advise_for_log_group
 from cloudwatch_service.aws.insights import Pace
 from cloudwatch_service.aws.log_anomalies import AnomalyFindings, collect_anomalies
 from cloudwatch_service.aws.log_fields import list_fields
@@ -18,11 +20,13 @@ from cloudwatch_service.domain.log_anomalies import concerning, most_urgent
 from cloudwatch_service.domain.log_group_arns import LogGroupId, parse_log_group, region_of
 from cloudwatch_service.domain.log_patterns import ERROR_PATTERNS, TOP_PATTERNS, pattern_query
 from cloudwatch_service.rpc import log_analysis_messages as messages
-from cloudwatch_service.rpc.fields import time_or_none
+from cloudwatch_service.rpc.fields import count_or_default, time_or_none
+from cloudwatch_service.rpc.index_advice_messages import account_advice, index_advice
 from servicekit.deadlines import remaining_s
 from servicekit.errors import invalid
 
 _MAX_ANOMALIES: Final = 100
+_MAX_QUERIES: Final = 100_000
 _LONGEST_S: Final = 110.0  # without a deadline of the caller; a little less than the server lets a call last
 _RESERVE_S: Final = 2.0  # kept back from the call's deadline to give up what hangs and answer with the rest
 _STOP_S: Final = 1.0  # before that, for stopping a query and taking what it found
@@ -31,8 +35,9 @@ _STOP_S: Final = 1.0  # before that, for stopping a query and taking what it fou
 class LogAnalysisServicer(LogAnalysisServiceServicer):
     """Serves what log groups of the verified user hold."""
 
-    def __init__(self, sessions: SessionSource, pace: Pace | None = None) -> None:
+    def __init__(self, sessions: SessionSource, now: Callable[[], datetime], pace: Pace | None = None) -> None:
         self._sessions = sessions
+        self._now = now
         self._pace = pace or Pace()
 
     async def AnalyzeLogGroup(
@@ -72,6 +77,30 @@ class LogAnalysisServicer(LogAnalysisServiceServicer):
         return pb.ListLogGroupFieldsResponse(
             fields=[pb.LogField(name=field.name, percent=field.percent) for field in fields]
         )
+
+    async def RecommendLogGroupIndexes(
+        self,
+        request: pb.RecommendLogGroupIndexesRequest,
+        context: grpc.aio.ServicerContext[pb.RecommendLogGroupIndexesRequest, pb.RecommendLogGroupIndexesResponse],
+    ) -> pb.RecommendLogGroupIndexesResponse:
+        """Raises ServiceError."""
+        group = parse_log_group(request.log_group_identifier, "log_group_identifier")
+        async with self._sessions.open(request.account, region_of(group, request.region)) as session:
+            timeout_s = remaining_s(_LONGEST_S) - _RESERVE_S
+            now_s = self._now().timestamp()
+            advice = await advise_for_log_group(session, _within(session, group), now_s, timeout_s, self._pace)
+        return pb.RecommendLogGroupIndexesResponse(advice=index_advice(advice, request.log_group_identifier))
+
+    async def RecommendAccountIndexes(
+        self,
+        request: pb.RecommendAccountIndexesRequest,
+        context: grpc.aio.ServicerContext[pb.RecommendAccountIndexesRequest, pb.RecommendAccountIndexesResponse],
+    ) -> pb.RecommendAccountIndexesResponse:
+        """Raises ServiceError."""
+        max_queries = min(count_or_default(request.max_queries, _MAX_QUERIES, "max_queries"), _MAX_QUERIES)
+        async with self._sessions.open(request.account, request.region) as session:
+            timeout_s = remaining_s(_LONGEST_S) - _RESERVE_S
+            return account_advice(await advise_for_account(session, max_queries, self._now().timestamp(), timeout_s))
 
     async def _run(self, session: UserSession, query: InsightsQuery, timeout_s: float) -> QueryEnd:
         wait_s = max(0.0, min(DEFAULT_TIMEOUT_S, timeout_s - _STOP_S))

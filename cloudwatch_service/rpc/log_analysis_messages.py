@@ -63,10 +63,10 @@ def _pattern(found: LogPattern) -> pb.LogPattern:
 
 
 def _value(found: LogPattern) -> Value | None:
-    """The sample, or None where there is none or it is too deep for a message."""
+    """The sample, or None where there is none or no message can hold it: too deep, too large, no Unicode."""
     if found.sample is None:
         return None
     try:
         return ParseDict(found.sample, Value())
-    except ParseError:
+    except (ParseError, OverflowError, ValueError):
         return None

@@ -10,6 +10,7 @@ from mcp_frontend.tools.alarm_recommendations import GET_RECOMMENDED_METRIC_ALAR
 from mcp_frontend.tools.alarms import GET_ACTIVE_ALARMS, GET_ALARM_HISTORY
 from mcp_frontend.tools.contributor_insights import GET_CONTRIBUTOR_INSIGHTS_REPORT, LIST_CONTRIBUTOR_INSIGHTS_RULES
 from mcp_frontend.tools.dashboards import GET_DASHBOARD, GET_METRIC_WIDGET_IMAGE, LIST_DASHBOARDS
+from mcp_frontend.tools.index_advice import RECOMMEND_INDEXES_ACCOUNT, RECOMMEND_INDEXES_LOGGROUP
 from mcp_frontend.tools.log_analysis import ANALYZE_LOG_GROUP, DESCRIBE_LOG_GROUP_FIELDS
 from mcp_frontend.tools.logs import (
     CANCEL_LOGS_INSIGHT_QUERY,
@@ -38,6 +39,8 @@ TOOLS: Final[tuple[Tool[Any], ...]] = (
     GET_LOGS_INSIGHT_QUERY_RESULTS,
     CANCEL_LOGS_INSIGHT_QUERY,
     EXECUTE_CWL_INSIGHTS_BATCH,
+    RECOMMEND_INDEXES_LOGGROUP,
+    RECOMMEND_INDEXES_ACCOUNT,
     GET_METRIC_DATA,
     GET_METRIC_METADATA,
     ANALYZE_METRIC,

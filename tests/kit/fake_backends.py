@@ -26,6 +26,8 @@ _SERVICE_OF_RPC = {
     "ListAlarmComponents": "alarms",
     "AnalyzeLogGroup": "log_analysis",
     "ListLogGroupFields": "log_analysis",
+    "RecommendAccountIndexes": "log_analysis",
+    "RecommendLogGroupIndexes": "log_analysis",
     "ListAlarmNames": "alarms",
     "ListLogGroups": "logs",
     "RunQuery": "logs",

@@ -61,6 +61,13 @@ async def test_a_failure_while_polling_has_one_and_stops_the_query() -> None:
     assert session.parameters_of("stop_query") == [{"queryId": "q1"}]
 
 
+async def test_nothing_is_started_without_time() -> None:
+    session = FakeSession()
+    end = await run_to_end(session, QUERY, 0.0, 0.0, PACE)
+    assert end.failure is not None
+    assert (end.failure.reason, session.calls) == (Reason.DEADLINE_EXCEEDED, [])
+
+
 async def test_a_query_that_hangs_is_given_up_and_stopped() -> None:
     async def hang(_: Mapping[str, Any]) -> dict[str, Any]:
         await asyncio.Event().wait()

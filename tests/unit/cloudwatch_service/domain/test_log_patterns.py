@@ -39,6 +39,7 @@ def test_cells_for_drawing_are_dropped() -> None:
         ('[{"message": "a", "timestamp": 1}, {"message": "b"}]', {"message": "a", "timestamp": 1}),
         ('["a"]', "a"),
         ("[1]", 1),
+        ('[{"n": NaN, "m": 1e999}]', {"n": None, "m": None}),
         ("[]", None),
         ("{}", None),
         ("", None),

@@ -11,6 +11,7 @@ from cwmcp.errors.v1.error_reason_pb2 import ErrorReason
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from cloudwatch_service.aws import field_samples
 from cloudwatch_service.aws.insights import Pace
 from cloudwatch_service.rpc.log_analysis import LogAnalysisServicer
 from servicekit.deadlines import deadline_in
@@ -18,6 +19,7 @@ from servicekit.errors import ServiceError
 from tests.kit.fake_session import ACCOUNT, FakeSession, FakeSessions, denied
 
 CONTEXT: Any = None
+NOW = datetime(2025, 3, 2, tzinfo=UTC)
 START = int(datetime(2025, 3, 1, tzinfo=UTC).timestamp())
 ARN = f"arn:aws:logs:eu-west-1:{ACCOUNT.account_id}:log-group:/app"
 TIMES = {"start_time": Timestamp(seconds=START), "end_time": Timestamp(seconds=START + 60)}
@@ -33,7 +35,7 @@ async def _no_sleep(_: float) -> None:
 
 
 def _servicer(sessions: FakeSessions) -> LogAnalysisServicer:
-    return LogAnalysisServicer(sessions, Pace(clock=lambda: 0.0, sleep=_no_sleep))
+    return LogAnalysisServicer(sessions, lambda: NOW, Pace(clock=lambda: 0.0, sleep=_no_sleep))
 
 
 def _session(**answers: list[Any]) -> FakeSession:
@@ -98,8 +100,9 @@ async def test_the_call_answers_before_its_deadline_when_aws_does_not() -> None:
     assert len(session.calls_of("stop_query")) == 2
 
 
-async def test_deep_samples_are_left_out() -> None:
-    deep = {"status": "Complete", "results": [[{"field": "@logSamples", "value": "[" * 300 + "]" * 300}]]}
+@pytest.mark.parametrize("samples", ["[" * 300 + "]" * 300, "[1" + "0" * 400 + "]", '["\\ud800"]'])
+async def test_samples_that_no_message_can_hold_are_left_out(samples: str) -> None:
+    deep = {"status": "Complete", "results": [[{"field": "@logSamples", "value": samples}]]}
     request = pb.AnalyzeLogGroupRequest(log_group_arn=ARN, **TIMES)
     session = _session(get_query_results=[deep, deep])
     response = await _servicer(FakeSessions(session)).AnalyzeLogGroup(request, CONTEXT)
@@ -131,3 +134,74 @@ async def test_fields() -> None:
     response = await _servicer(FakeSessions(session)).ListLogGroupFields(request, CONTEXT)
     assert list(response.fields) == [pb.LogField(name="a", percent=7)]
     assert session.parameters_of("get_log_group_fields") == [{"logGroupIdentifier": ARN, "time": 5}]
+
+
+def _history(*texts: str) -> dict[str, Any]:
+    created_ms = NOW.timestamp() * 1_000
+    return {"queries": [{"queryString": text, "createTime": created_ms, "logGroupName": "/app"} for text in texts]}
+
+
+async def test_advice_for_a_log_group() -> None:
+    counted = [{"field": "events", "value": "5000"}, {"field": "present0", "value": "9"}]
+    session = _session(
+        describe_queries=[_history("filter a = 1", "filter b = 1")],
+        describe_index_policies=[{"indexPolicies": [{"policyDocument": '{"Fields": ["b"]}'}]}],
+        describe_log_groups=[{"logGroups": [{"logGroupName": "/app", "logGroupArn": ARN, "storedBytes": 1}]}],
+        get_query_results=[{"status": "Complete", "results": [counted], "statistics": {"bytesScanned": 7.0}}],
+    )
+    sessions = FakeSessions(session)
+    request = pb.RecommendLogGroupIndexesRequest(account="prod", log_group_identifier=f"{ARN}:*")
+    response = await _servicer(sessions).RecommendLogGroupIndexes(request, CONTEXT)
+    assert sessions.opened == [("prod", "eu-west-1")]
+    advice = response.advice
+    assert (advice.log_group, advice.queries_analyzed, advice.unique_queries) == (f"{ARN}:*", 2, 2)
+    assert (advice.time_range_days, advice.recommendation_count, list(advice.warnings)) == (30, 1, [])
+    (found,) = advice.recommendations
+    assert (found.field, found.score, found.HasField("cardinality_score")) == ("a", 0.85, True)
+    assert list(advice.already_indexed) == [pb.IndexedField(field="b", query_count=1, source="LOG_GROUP")]
+    assert (advice.sample.event_count, advice.sample.bytes_scanned) == (5_000, 7.0)
+    assert advice.sample.end_time == Timestamp(seconds=int(NOW.timestamp()))
+
+
+async def test_advice_for_a_log_group_is_given_before_the_deadline_when_aws_does_not_answer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(field_samples, "_WORTH_STARTING_S", 0.0)
+
+    async def hang(_: Mapping[str, Any]) -> dict[str, Any]:
+        await asyncio.Event().wait()
+        return {}
+
+    session = _session(
+        describe_queries=[_history("filter a = 1")],
+        describe_index_policies=[{}],
+        describe_log_groups=[{}],
+        get_query_results=[hang],
+        stop_query=[{"success": True}],
+    )
+    servicer = LogAnalysisServicer(FakeSessions(session), lambda: NOW)
+    with deadline_in(2.3):
+        request = pb.RecommendLogGroupIndexesRequest(log_group_identifier="/app")
+        response = await servicer.RecommendLogGroupIndexes(request, CONTEXT)
+    assert [found.field for found in response.advice.recommendations] == ["a"]
+    assert any("could not be looked for" in warning for warning in response.advice.warnings)
+    assert session.parameters_of("stop_query") == [{"queryId": "q1"}]
+
+
+@pytest.mark.parametrize(("max_queries", "asked"), [(0, 1_000), (5, 5), (10**9, 1_000)])
+async def test_advice_for_an_account(max_queries: int, asked: int) -> None:
+    session = FakeSession({"describe_queries": [_history("filter a = 1")], "describe_account_policies": [{}]})
+    request = pb.RecommendAccountIndexesRequest(max_queries=max_queries)
+    response = await _servicer(FakeSessions(session)).RecommendAccountIndexes(request, CONTEXT)
+    (advice,) = response.log_groups
+    assert (advice.log_group, advice.HasField("sample")) == ("/app", False)
+    assert (response.log_group_count, response.log_groups_analyzed, response.queries_analyzed) == (1, 1, 1)
+    assert session.parameters_of("describe_queries")[0]["maxResults"] == asked
+
+
+async def test_bad_fields_of_advice() -> None:
+    servicer = _servicer(FakeSessions())
+    with pytest.raises(ServiceError, match="log_group_identifier is required"):
+        await servicer.RecommendLogGroupIndexes(pb.RecommendLogGroupIndexesRequest(), CONTEXT)
+    with pytest.raises(ServiceError, match="max_queries must be at least 1"):
+        await servicer.RecommendAccountIndexes(pb.RecommendAccountIndexesRequest(max_queries=-1), CONTEXT)

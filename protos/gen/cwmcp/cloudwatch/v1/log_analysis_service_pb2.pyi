@@ -515,3 +515,351 @@ class LogField(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___LogField: _TypeAlias = LogField  # noqa: Y015
+
+@_typing.final
+class RecommendLogGroupIndexesRequest(_message.Message):
+    """RecommendLogGroupIndexesRequest names the log group."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCOUNT_FIELD_NUMBER: _builtins.int
+    REGION_FIELD_NUMBER: _builtins.int
+    LOG_GROUP_IDENTIFIER_FIELD_NUMBER: _builtins.int
+    account: _builtins.str
+    """The account's alias, or empty for the user's default."""
+    region: _builtins.str
+    """The AWS region, or empty for the one in the ARN or else the account's default."""
+    log_group_identifier: _builtins.str
+    """The log group: its name or its ARN."""
+    def __init__(
+        self,
+        *,
+        account: _builtins.str = ...,
+        region: _builtins.str = ...,
+        log_group_identifier: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "log_group_identifier", b"log_group_identifier", "region", b"region"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecommendLogGroupIndexesRequest: _TypeAlias = RecommendLogGroupIndexesRequest  # noqa: Y015
+
+@_typing.final
+class RecommendLogGroupIndexesResponse(_message.Message):
+    """RecommendLogGroupIndexesResponse holds the advice."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ADVICE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def advice(self) -> Global___IndexAdvice:
+        """What is known of the log group."""
+
+    def __init__(
+        self,
+        *,
+        advice: Global___IndexAdvice | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["advice", b"advice"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["advice", b"advice"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecommendLogGroupIndexesResponse: _TypeAlias = RecommendLogGroupIndexesResponse  # noqa: Y015
+
+@_typing.final
+class RecommendAccountIndexesRequest(_message.Message):
+    """RecommendAccountIndexesRequest bounds the history."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCOUNT_FIELD_NUMBER: _builtins.int
+    REGION_FIELD_NUMBER: _builtins.int
+    MAX_QUERIES_FIELD_NUMBER: _builtins.int
+    account: _builtins.str
+    """The account's alias, or empty for the user's default."""
+    region: _builtins.str
+    """The AWS region, or empty for the account's default."""
+    max_queries: _builtins.int
+    """The most queries to read, up to 100,000; 0 means that many."""
+    def __init__(
+        self,
+        *,
+        account: _builtins.str = ...,
+        region: _builtins.str = ...,
+        max_queries: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "max_queries", b"max_queries", "region", b"region"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecommendAccountIndexesRequest: _TypeAlias = RecommendAccountIndexesRequest  # noqa: Y015
+
+@_typing.final
+class RecommendAccountIndexesResponse(_message.Message):
+    """RecommendAccountIndexesResponse holds the advice for each log group."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LOG_GROUPS_FIELD_NUMBER: _builtins.int
+    LOG_GROUP_COUNT_FIELD_NUMBER: _builtins.int
+    LOG_GROUPS_ANALYZED_FIELD_NUMBER: _builtins.int
+    QUERIES_ANALYZED_FIELD_NUMBER: _builtins.int
+    TIME_RANGE_DAYS_FIELD_NUMBER: _builtins.int
+    WARNINGS_FIELD_NUMBER: _builtins.int
+    log_group_count: _builtins.int
+    """How many such log groups there are."""
+    log_groups_analyzed: _builtins.int
+    """How many log groups were queried."""
+    queries_analyzed: _builtins.int
+    """How many queries of the last 30 days were read."""
+    time_range_days: _builtins.int
+    """How far the history reaches back."""
+    @_builtins.property
+    def log_groups(self) -> _containers.RepeatedCompositeFieldContainer[Global___IndexAdvice]:
+        """The log groups with a recommendation or an index, the best recommendation first; at most 200."""
+
+    @_builtins.property
+    def warnings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What could not be read, or was not."""
+
+    def __init__(
+        self,
+        *,
+        log_groups: _abc.Iterable[Global___IndexAdvice] | None = ...,
+        log_group_count: _builtins.int = ...,
+        log_groups_analyzed: _builtins.int = ...,
+        queries_analyzed: _builtins.int = ...,
+        time_range_days: _builtins.int = ...,
+        warnings: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["log_group_count", b"log_group_count", "log_groups", b"log_groups", "log_groups_analyzed", b"log_groups_analyzed", "queries_analyzed", b"queries_analyzed", "time_range_days", b"time_range_days", "warnings", b"warnings"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecommendAccountIndexesResponse: _TypeAlias = RecommendAccountIndexesResponse  # noqa: Y015
+
+@_typing.final
+class IndexAdvice(_message.Message):
+    """IndexAdvice is what is known of the fields of one log group that queries use."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LOG_GROUP_FIELD_NUMBER: _builtins.int
+    RECOMMENDATIONS_FIELD_NUMBER: _builtins.int
+    RECOMMENDATION_COUNT_FIELD_NUMBER: _builtins.int
+    ALREADY_INDEXED_FIELD_NUMBER: _builtins.int
+    NOT_FOUND_FIELD_NUMBER: _builtins.int
+    QUERIES_ANALYZED_FIELD_NUMBER: _builtins.int
+    UNIQUE_QUERIES_FIELD_NUMBER: _builtins.int
+    TIME_RANGE_DAYS_FIELD_NUMBER: _builtins.int
+    WARNINGS_FIELD_NUMBER: _builtins.int
+    SAMPLE_FIELD_NUMBER: _builtins.int
+    log_group: _builtins.str
+    """The log group: as it was named in the request or, for an account, in the history."""
+    recommendation_count: _builtins.int
+    """How many there are."""
+    queries_analyzed: _builtins.int
+    """Completed queries of the last 30 days."""
+    unique_queries: _builtins.int
+    """How many of them are different."""
+    time_range_days: _builtins.int
+    """How far the history reaches back."""
+    @_builtins.property
+    def recommendations(self) -> _containers.RepeatedCompositeFieldContainer[Global___IndexRecommendation]:
+        """Fields worth an index, the best first; at most 100."""
+
+    @_builtins.property
+    def already_indexed(self) -> _containers.RepeatedCompositeFieldContainer[Global___IndexedField]:
+        """Fields that are used and indexed, the most used first; at most 100."""
+
+    @_builtins.property
+    def not_found(self) -> _containers.RepeatedCompositeFieldContainer[Global___MissingField]:
+        """Fields that are used, but that no event of the sample has; at most 100."""
+
+    @_builtins.property
+    def warnings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What could not be read, or was not; and why there is no recommendation."""
+
+    @_builtins.property
+    def sample(self) -> Global___FieldSample:
+        """The events that were looked at; unset where none were."""
+
+    def __init__(
+        self,
+        *,
+        log_group: _builtins.str = ...,
+        recommendations: _abc.Iterable[Global___IndexRecommendation] | None = ...,
+        recommendation_count: _builtins.int = ...,
+        already_indexed: _abc.Iterable[Global___IndexedField] | None = ...,
+        not_found: _abc.Iterable[Global___MissingField] | None = ...,
+        queries_analyzed: _builtins.int = ...,
+        unique_queries: _builtins.int = ...,
+        time_range_days: _builtins.int = ...,
+        warnings: _abc.Iterable[_builtins.str] | None = ...,
+        sample: Global___FieldSample | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["sample", b"sample"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["already_indexed", b"already_indexed", "log_group", b"log_group", "not_found", b"not_found", "queries_analyzed", b"queries_analyzed", "recommendation_count", b"recommendation_count", "recommendations", b"recommendations", "sample", b"sample", "time_range_days", b"time_range_days", "unique_queries", b"unique_queries", "warnings", b"warnings"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___IndexAdvice: _TypeAlias = IndexAdvice  # noqa: Y015
+
+@_typing.final
+class IndexRecommendation(_message.Message):
+    """IndexRecommendation is a field worth an index."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FIELD_FIELD_NUMBER: _builtins.int
+    SCORE_FIELD_NUMBER: _builtins.int
+    QUERY_COUNT_FIELD_NUMBER: _builtins.int
+    EQUALITY_COUNT_FIELD_NUMBER: _builtins.int
+    FREQUENCY_SCORE_FIELD_NUMBER: _builtins.int
+    EQUALITY_SCORE_FIELD_NUMBER: _builtins.int
+    RECENCY_SCORE_FIELD_NUMBER: _builtins.int
+    VOLUME_SCORE_FIELD_NUMBER: _builtins.int
+    CARDINALITY_SCORE_FIELD_NUMBER: _builtins.int
+    field: _builtins.str
+    """The field."""
+    score: _builtins.float
+    """From 0 to 1, rounded to four digits."""
+    query_count: _builtins.int
+    """Queries that use it."""
+    equality_count: _builtins.int
+    """Queries that compare it for equality."""
+    frequency_score: _builtins.float
+    """How often it is used, against the most used one."""
+    equality_score: _builtins.float
+    """The share of its uses that are comparisons for equality."""
+    recency_score: _builtins.float
+    """How recent its last use is: 1 now, a half after a week."""
+    volume_score: _builtins.float
+    """1 if the log group stores anything."""
+    cardinality_score: _builtins.float
+    """How many values it has, against 1,000; unset where that was not judged."""
+    def __init__(
+        self,
+        *,
+        field: _builtins.str = ...,
+        score: _builtins.float = ...,
+        query_count: _builtins.int = ...,
+        equality_count: _builtins.int = ...,
+        frequency_score: _builtins.float = ...,
+        equality_score: _builtins.float = ...,
+        recency_score: _builtins.float = ...,
+        volume_score: _builtins.float = ...,
+        cardinality_score: _builtins.float | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_cardinality_score", b"_cardinality_score", "cardinality_score", b"cardinality_score"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cardinality_score", b"_cardinality_score", "cardinality_score", b"cardinality_score", "equality_count", b"equality_count", "equality_score", b"equality_score", "field", b"field", "frequency_score", b"frequency_score", "query_count", b"query_count", "recency_score", b"recency_score", "score", b"score", "volume_score", b"volume_score"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__cardinality_score: _TypeAlias = _typing.Literal["cardinality_score"]  # noqa: Y015
+    _WhichOneofArgType__cardinality_score: _TypeAlias = _typing.Literal["_cardinality_score", b"_cardinality_score"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__cardinality_score) -> _WhichOneofReturnType__cardinality_score | None: ...
+
+Global___IndexRecommendation: _TypeAlias = IndexRecommendation  # noqa: Y015
+
+@_typing.final
+class IndexedField(_message.Message):
+    """IndexedField is a field that has an index."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FIELD_FIELD_NUMBER: _builtins.int
+    QUERY_COUNT_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
+    field: _builtins.str
+    """The field."""
+    query_count: _builtins.int
+    """Queries that use it."""
+    source: _builtins.str
+    """Whose policy it is: ACCOUNT or LOG_GROUP."""
+    def __init__(
+        self,
+        *,
+        field: _builtins.str = ...,
+        query_count: _builtins.int = ...,
+        source: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["field", b"field", "query_count", b"query_count", "source", b"source"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___IndexedField: _TypeAlias = IndexedField  # noqa: Y015
+
+@_typing.final
+class MissingField(_message.Message):
+    """MissingField is a field that queries use and events do not have."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FIELD_FIELD_NUMBER: _builtins.int
+    QUERY_COUNT_FIELD_NUMBER: _builtins.int
+    field: _builtins.str
+    """The field."""
+    query_count: _builtins.int
+    """Queries that use it."""
+    def __init__(
+        self,
+        *,
+        field: _builtins.str = ...,
+        query_count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["field", b"field", "query_count", b"query_count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MissingField: _TypeAlias = MissingField  # noqa: Y015
+
+@_typing.final
+class FieldSample(_message.Message):
+    """FieldSample is the events that were looked at."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVENT_COUNT_FIELD_NUMBER: _builtins.int
+    START_TIME_FIELD_NUMBER: _builtins.int
+    END_TIME_FIELD_NUMBER: _builtins.int
+    BYTES_SCANNED_FIELD_NUMBER: _builtins.int
+    event_count: _builtins.int
+    """How many."""
+    bytes_scanned: _builtins.float
+    """What the queries for it read, which is what AWS charges for."""
+    @_builtins.property
+    def start_time(self) -> _timestamp_pb2.Timestamp:
+        """From when."""
+
+    @_builtins.property
+    def end_time(self) -> _timestamp_pb2.Timestamp:
+        """Until when."""
+
+    def __init__(
+        self,
+        *,
+        event_count: _builtins.int = ...,
+        start_time: _timestamp_pb2.Timestamp | None = ...,
+        end_time: _timestamp_pb2.Timestamp | None = ...,
+        bytes_scanned: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["end_time", b"end_time", "start_time", b"start_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bytes_scanned", b"bytes_scanned", "end_time", b"end_time", "event_count", b"event_count", "start_time", b"start_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FieldSample: _TypeAlias = FieldSample  # noqa: Y015

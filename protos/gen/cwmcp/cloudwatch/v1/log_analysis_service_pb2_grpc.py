@@ -48,6 +48,16 @@ class LogAnalysisServiceStub:
                 request_serializer=cwmcp_dot_cloudwatch_dot_v1_dot_log__analysis__service__pb2.ListLogGroupFieldsRequest.SerializeToString,
                 response_deserializer=cwmcp_dot_cloudwatch_dot_v1_dot_log__analysis__service__pb2.ListLogGroupFieldsResponse.FromString,
                 _registered_method=True)
+        self.RecommendLogGroupIndexes = channel.unary_unary(
+                '/cwmcp.cloudwatch.v1.LogAnalysisService/RecommendLogGroupIndexes',
+                request_serializer=cwmcp_dot_cloudwatch_dot_v1_dot_log__analysis__service__pb2.RecommendLogGroupIndexesRequest.SerializeToString,
+                response_deserializer=cwmcp_dot_cloudwatch_dot_v1_dot_log__analysis__service__pb2.RecommendLogGroupIndexesResponse.FromString,
+                _registered_method=True)
+        self.RecommendAccountIndexes = channel.unary_unary(
+                '/cwmcp.cloudwatch.v1.LogAnalysisService/RecommendAccountIndexes',
+                request_serializer=cwmcp_dot_cloudwatch_dot_v1_dot_log__analysis__service__pb2.RecommendAccountIndexesRequest.SerializeToString,
+                response_deserializer=cwmcp_dot_cloudwatch_dot_v1_dot_log__analysis__service__pb2.RecommendAccountIndexesResponse.FromString,
+                _registered_method=True)
 
 
 class LogAnalysisServiceServicer:
@@ -72,6 +82,21 @@ class LogAnalysisServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RecommendLogGroupIndexes(self, request, context):
+        """RecommendLogGroupIndexes says which fields of one log group are worth an index, by the queries of the last 30 days
+        and a sample of its events. What cannot be read is a warning, and the advice rests on the rest.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RecommendAccountIndexes(self, request, context):
+        """RecommendAccountIndexes says so for every log group that was queried in the last 30 days, by the queries alone.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_LogAnalysisServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -84,6 +109,16 @@ def add_LogAnalysisServiceServicer_to_server(servicer, server):
                     servicer.ListLogGroupFields,
                     request_deserializer=cwmcp_dot_cloudwatch_dot_v1_dot_log__analysis__service__pb2.ListLogGroupFieldsRequest.FromString,
                     response_serializer=cwmcp_dot_cloudwatch_dot_v1_dot_log__analysis__service__pb2.ListLogGroupFieldsResponse.SerializeToString,
+            ),
+            'RecommendLogGroupIndexes': grpc.unary_unary_rpc_method_handler(
+                    servicer.RecommendLogGroupIndexes,
+                    request_deserializer=cwmcp_dot_cloudwatch_dot_v1_dot_log__analysis__service__pb2.RecommendLogGroupIndexesRequest.FromString,
+                    response_serializer=cwmcp_dot_cloudwatch_dot_v1_dot_log__analysis__service__pb2.RecommendLogGroupIndexesResponse.SerializeToString,
+            ),
+            'RecommendAccountIndexes': grpc.unary_unary_rpc_method_handler(
+                    servicer.RecommendAccountIndexes,
+                    request_deserializer=cwmcp_dot_cloudwatch_dot_v1_dot_log__analysis__service__pb2.RecommendAccountIndexesRequest.FromString,
+                    response_serializer=cwmcp_dot_cloudwatch_dot_v1_dot_log__analysis__service__pb2.RecommendAccountIndexesResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -144,6 +179,60 @@ class LogAnalysisService:
             '/cwmcp.cloudwatch.v1.LogAnalysisService/ListLogGroupFields',
             cwmcp_dot_cloudwatch_dot_v1_dot_log__analysis__service__pb2.ListLogGroupFieldsRequest.SerializeToString,
             cwmcp_dot_cloudwatch_dot_v1_dot_log__analysis__service__pb2.ListLogGroupFieldsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RecommendLogGroupIndexes(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/cwmcp.cloudwatch.v1.LogAnalysisService/RecommendLogGroupIndexes',
+            cwmcp_dot_cloudwatch_dot_v1_dot_log__analysis__service__pb2.RecommendLogGroupIndexesRequest.SerializeToString,
+            cwmcp_dot_cloudwatch_dot_v1_dot_log__analysis__service__pb2.RecommendLogGroupIndexesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RecommendAccountIndexes(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/cwmcp.cloudwatch.v1.LogAnalysisService/RecommendAccountIndexes',
+            cwmcp_dot_cloudwatch_dot_v1_dot_log__analysis__service__pb2.RecommendAccountIndexesRequest.SerializeToString,
+            cwmcp_dot_cloudwatch_dot_v1_dot_log__analysis__service__pb2.RecommendAccountIndexesResponse.FromString,
             options,
             channel_credentials,
             insecure,

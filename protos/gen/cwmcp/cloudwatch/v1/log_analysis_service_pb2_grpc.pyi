@@ -43,6 +43,12 @@ class LogAnalysisServiceStub:
     """
     ListLogGroupFields: _grpc.UnaryUnaryMultiCallable[_log_analysis_service_pb2.ListLogGroupFieldsRequest, _log_analysis_service_pb2.ListLogGroupFieldsResponse]
     """ListLogGroupFields lists the fields that Logs Insights finds in recent events."""
+    RecommendLogGroupIndexes: _grpc.UnaryUnaryMultiCallable[_log_analysis_service_pb2.RecommendLogGroupIndexesRequest, _log_analysis_service_pb2.RecommendLogGroupIndexesResponse]
+    """RecommendLogGroupIndexes says which fields of one log group are worth an index, by the queries of the last 30 days
+    and a sample of its events. What cannot be read is a warning, and the advice rests on the rest.
+    """
+    RecommendAccountIndexes: _grpc.UnaryUnaryMultiCallable[_log_analysis_service_pb2.RecommendAccountIndexesRequest, _log_analysis_service_pb2.RecommendAccountIndexesResponse]
+    """RecommendAccountIndexes says so for every log group that was queried in the last 30 days, by the queries alone."""
 
 @_typing.type_check_only
 class LogAnalysisServiceAsyncStub(LogAnalysisServiceStub):
@@ -59,6 +65,12 @@ class LogAnalysisServiceAsyncStub(LogAnalysisServiceStub):
     """
     ListLogGroupFields: _aio.UnaryUnaryMultiCallable[_log_analysis_service_pb2.ListLogGroupFieldsRequest, _log_analysis_service_pb2.ListLogGroupFieldsResponse]  # type: ignore[assignment]
     """ListLogGroupFields lists the fields that Logs Insights finds in recent events."""
+    RecommendLogGroupIndexes: _aio.UnaryUnaryMultiCallable[_log_analysis_service_pb2.RecommendLogGroupIndexesRequest, _log_analysis_service_pb2.RecommendLogGroupIndexesResponse]  # type: ignore[assignment]
+    """RecommendLogGroupIndexes says which fields of one log group are worth an index, by the queries of the last 30 days
+    and a sample of its events. What cannot be read is a warning, and the advice rests on the rest.
+    """
+    RecommendAccountIndexes: _aio.UnaryUnaryMultiCallable[_log_analysis_service_pb2.RecommendAccountIndexesRequest, _log_analysis_service_pb2.RecommendAccountIndexesResponse]  # type: ignore[assignment]
+    """RecommendAccountIndexes says so for every log group that was queried in the last 30 days, by the queries alone."""
 
 class LogAnalysisServiceServicer(metaclass=_abc_1.ABCMeta):
     """LogAnalysisService makes sense of logs. The user comes from the identity assertion in the call's metadata.
@@ -84,5 +96,23 @@ class LogAnalysisServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_log_analysis_service_pb2.ListLogGroupFieldsResponse, _abc.Awaitable[_log_analysis_service_pb2.ListLogGroupFieldsResponse]]:
         """ListLogGroupFields lists the fields that Logs Insights finds in recent events."""
+
+    @_abc_1.abstractmethod
+    def RecommendLogGroupIndexes(
+        self,
+        request: _log_analysis_service_pb2.RecommendLogGroupIndexesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_log_analysis_service_pb2.RecommendLogGroupIndexesResponse, _abc.Awaitable[_log_analysis_service_pb2.RecommendLogGroupIndexesResponse]]:
+        """RecommendLogGroupIndexes says which fields of one log group are worth an index, by the queries of the last 30 days
+        and a sample of its events. What cannot be read is a warning, and the advice rests on the rest.
+        """
+
+    @_abc_1.abstractmethod
+    def RecommendAccountIndexes(
+        self,
+        request: _log_analysis_service_pb2.RecommendAccountIndexesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_log_analysis_service_pb2.RecommendAccountIndexesResponse, _abc.Awaitable[_log_analysis_service_pb2.RecommendAccountIndexesResponse]]:
+        """RecommendAccountIndexes says so for every log group that was queried in the last 30 days, by the queries alone."""
 
 def add_LogAnalysisServiceServicer_to_server(servicer: LogAnalysisServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
