@@ -76,3 +76,10 @@ def test_the_first_of_the_firsts_are_the_first_of_all(parts: list[list[str]], co
     cut = [row for part in parts for row in apply_ending(_rows(*part), ending)]
     everything = [row for part in parts for row in _rows(*part)]
     assert _values(apply_ending(cut, ending)) == _values(apply_ending(everything, ending))
+
+
+def test_many_rows_are_sorted_as_few_are() -> None:
+    rows = [_Row((("v", str(n * 7_919 % 50)), ("n", str(n)))) for n in range(5_000)]
+    for descending in (False, True):
+        expected = sorted(rows, key=lambda row: int(row.cells[0][1]), reverse=descending)
+        assert apply_ending(rows, Ending((_key(descending=descending),))) == expected
