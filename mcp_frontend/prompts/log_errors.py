@@ -37,9 +37,9 @@ def _write(given: Given, now: datetime) -> str:
 {window["end_time"]}, with the tools of this server.
 
 1. Call {call("describe_log_groups", given, log_group_name_prefix=name)}. If no group has exactly this name, say which \
-names come close and stop. Note its logGroupArn, storedBytes, which hints at what a query costs, and saved_queries.
-2. Call {call("analyze_log_group", given, **window)} with that ARN as log_group_arn: anomalies, and which patterns of \
-messages are frequent among those that look like errors.
+names come close and stop. Note storedBytes, which hints at what a query costs, and saved_queries made for it.
+2. Call {call("analyze_log_group", given, log_group_arn=name, **window)}: anomalies, and which patterns of messages \
+are frequent among those that look like errors.
 3. Count over time: {call("execute_log_insights_query", given, **group, query_string=_COUNTS)}.
 4. Read some: {call("execute_log_insights_query", given, **group, query_string=_SAMPLES)}. If the messages are JSON or \
 have a level of their own, filter by that field instead: the words above also match lines that only mention an error.

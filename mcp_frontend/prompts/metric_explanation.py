@@ -25,12 +25,13 @@ and what you see in the data.
 
 1. Call {call("get_metric_metadata", {}, **metric)}: what it counts, its unit, and which statistics make sense. If \
 it is not in the catalog, say that the meaning is a guess from its name.
-2. Call {call("get_metric_data", given, **one)} with such a statistic for the last three hours, and once more with a \
-start_time a week ago. If both are empty, dimensions may be missing or more than the metric has: a metric is found \
-only by all of its dimensions.
-3. Describe the values: their usual level and range, a daily or weekly rhythm, a trend, gaps, and anything unusual \
-with its time.
-4. Call {call("get_active_alarms", given)} and see whether an alarm watches this metric, and with which threshold.
+2. Call {call("get_metric_data", given, **one)} with such a statistic for the last three hours: what it is like now. \
+If it is empty, dimensions may be missing or more than the metric has: a metric is found only by all of its dimensions.
+3. Call {call("analyze_metric", given, **one)} with the same statistic for its usual level, a daily or weekly rhythm, \
+a trend and gaps over weeks. Say so where there is too little data to tell.
+4. Call {call("get_recommended_metric_alarms", given, **one)}. A threshold of null is a decision that is left to \
+whoever knows the system: propose one from the values seen, and say that it is a proposal.
+5. Call {call("get_active_alarms", given)} and see whether an alarm watches this metric now.
 
 Then answer in a few sentences: what the metric means, what is normal here, whether it is normal now, and what a \
 useful alarm on it would look like, if anything is worth one. All times are UTC."""
