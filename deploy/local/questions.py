@@ -42,8 +42,7 @@ class Questions:
             self._leave_out("Investigation of an alarm", "an alarm that names a metric")
         else:
             await self._investigate(subject)
-            if any("chart" in tool.input_schema.get("properties", {}) for tool in tools):
-                await self._draw(subject)
+            await self._draw(subject)
         await self._ask_regions(accounts, names)
 
     async def _investigate(self, subject: Subject) -> None:

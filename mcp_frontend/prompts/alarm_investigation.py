@@ -17,8 +17,8 @@ once more with include_component_alarms true, and go on with the components that
 2. Call {call("get_active_alarms", given)}. Alarms that changed at about the same time may have the same cause.
 3. Take the newest suggested range. Call {call("get_metric_data", given)} for it with the alarm's namespace, \
 metric_name, statistic and dimensions (as objects with name and value). For an alarm with an expression, put its lines \
-into queries instead. Call get_metric_metadata if it is not clear what the metric counts. When did the values leave \
-their usual level, how far, and are they back?
+into queries instead. Call get_metric_metadata if it is not clear what the metric counts. Add chart true if \
+a picture helps. When did the values leave their usual level, how far, and are they back?
 4. Find the logs of what the metric belongs to: {call("describe_log_groups", given)} with a log_group_name_prefix \
 that follows from namespace and dimensions, such as /aws/lambda/ and the function's name. If nothing fits, go on \
 without logs and say so.

@@ -79,6 +79,8 @@ async def test_people_get_answers_from_their_own_account_only(stack: _Stack) -> 
     _check_investigation(answers["bob"][1], "webshop-checkout-errors", "/webshop/storefront", '"status":502')
     _check_batch(answers["alice"][1], "/payments/card-gateway", ("acquirer north", "acquirer south"))
     _check_batch(answers["bob"][1], "/webshop/search", ("products is stale", "products-eu"))
+    for user, alarm in (("alice", "payments-order-failures"), ("bob", "webshop-checkout-errors")):
+        _check_chart(answers[user][1], stack.state_directory / "pictures" / user / f"{alarm}.png")
 
     code, output = await stack.command("ask", "carol")
     assert code == 2, output
@@ -121,6 +123,14 @@ def _check_batch(output: str, log_group: str, messages: tuple[str, str]) -> None
         assert any(row.startswith(region) and message in row for row in rows)
     times = [row.split("  ")[1].strip() for row in rows]
     assert times == sorted(times, reverse=True)
+
+
+def _check_chart(output: str, path: Path) -> None:
+    """A picture of a useful size is where the output says."""
+    told = re.search(rf"saved as {re.escape(str(path))}: (\d+) x (\d+) pixels, ([\d,]+) bytes", output)
+    assert told is not None, output
+    assert int(told[1]) >= 400 and int(told[2]) >= 200
+    assert len(path.read_bytes()) == int(told[3].replace(",", ""))
 
 
 async def _ask_by_hand(stack: _Stack, token: str) -> None:

@@ -48,7 +48,6 @@ ANSWERS: dict[str, dict[str, Any]] = {
     "execute_cwl_insights_batch": {"results": [], "summary": SUMMARY},
 }
 PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\x0dIHDR" + (640).to_bytes(4, "big") + (480).to_bytes(4, "big")
-SCHEMA = {"type": "object", "properties": {"chart": {"type": "boolean"}}}
 Calls = list[tuple[str, dict[str, Any]]]
 
 
@@ -78,7 +77,7 @@ class Asked:
         return [tool for tool, _ in self.calls]
 
     async def _list(self, _context: Any, _params: PaginatedRequestParams | None) -> ListToolsResult:
-        return ListToolsResult(tools=[Tool(name=name, input_schema=SCHEMA) for name in self._answers])
+        return ListToolsResult(tools=[Tool(name=name, input_schema={"type": "object"}) for name in self._answers])
 
     async def _call(self, _context: Any, params: CallToolRequestParams) -> CallToolResult:
         arguments = params.arguments or {}
