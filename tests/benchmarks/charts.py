@@ -5,7 +5,6 @@ Drawing in a thread is measured for comparison only; the product draws in a proc
 
 import asyncio
 import random
-import statistics
 import sys
 import time
 from array import array
@@ -16,11 +15,11 @@ from typing import Any, Final
 from mcp_frontend.charts.chart import Chart, Series
 from mcp_frontend.charts.worker import chart_worker
 from servicekit.background import in_background
-from tests.benchmarks.setting import ACCOUNT, Setting, p50, timed_ms
+from tests.benchmarks.setting import ACCOUNT, Setting, light_block, p50, p99, timed_ms
 
 BLOCKS: Final = 6
 CALLS_A_BLOCK: Final = 300
-LIGHT, HEAVY = 0, 1
+HEAVY = 1
 _ROUNDS: Final = 5
 _WITHIN_S: Final = 60.0
 _START_MS: Final = 1_740_830_400_000
@@ -52,7 +51,7 @@ async def _stalls(name: str, draw: Callable[[Chart], Awaitable[Any]]) -> str:
     finally:
         sys.setswitchinterval(before)
     return (
-        f"  {name}: {p50(each_ms):.0f} ms a chart (the first {first_ms:.0f} ms), loop late by {_p99(late_ms):.1f} ms "
+        f"  {name}: {p50(each_ms):.0f} ms a chart (the first {first_ms:.0f} ms), loop late by {p99(late_ms):.1f} ms "
         f"(p99), {max(late_ms):.1f} ms at most, {at_first_ms:.1f} ms at the first"
     )
 
@@ -91,22 +90,17 @@ async def _compare(setting: Setting) -> list[str]:
     alone, plain, charted = list[float](), list[float](), list[float]()
     asked, drawn = list[float](), list[float]()
     for _ in range(BLOCKS):
-        alone += await _light_block(setting)
+        alone += await light_block(setting, CALLS_A_BLOCK)
         async with _asking(setting, asked, chart=False):
-            plain += await _light_block(setting)
+            plain += await light_block(setting, CALLS_A_BLOCK)
         async with _asking(setting, drawn, chart=True):
-            charted += await _light_block(setting)
+            charted += await light_block(setting, CALLS_A_BLOCK)
     return [
-        f"light user, p99 of {len(alone)}: {_p99(charted):.1f} ms beside charts, "
-        f"{_p99(plain):.1f} ms beside the same answers without, {_p99(alone):.1f} ms alone",
+        f"light user, p99 of {len(alone)}: {p99(charted):.1f} ms beside charts, "
+        f"{p99(plain):.1f} ms beside the same answers without, {p99(alone):.1f} ms alone",
         f"  p50: {p50(charted):.1f} ms, {p50(plain):.1f} ms, {p50(alone):.1f} ms",
         f"  {len(drawn)} charts of {p50(drawn):.0f} ms, {len(asked)} answers without of {p50(asked):.0f} ms",
     ]
-
-
-async def _light_block(setting: Setting) -> list[float]:
-    token = setting.token(LIGHT)
-    return [await timed_ms(lambda: setting.ask(token)) for _ in range(CALLS_A_BLOCK)]
 
 
 @asynccontextmanager
@@ -126,7 +120,3 @@ async def _asking(setting: Setting, took_ms: list[float], *, chart: bool) -> Asy
 
     async with in_background(ask()):
         yield
-
-
-def _p99(values: list[float]) -> float:
-    return statistics.quantiles(values, n=100)[98]

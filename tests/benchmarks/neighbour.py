@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from servicekit.background import in_background
-from tests.benchmarks.setting import ACCOUNT, Setting, timed_ms
+from tests.benchmarks.setting import ACCOUNT, Setting, light_block, p99, timed_ms
 
 BLOCKS = 6
 CALLS_A_BLOCK = 300
-LIGHT, HEAVY = 0, 1
+HEAVY = 1
 _SERIES: Final = 5
 _SPAN: Final = timedelta(minutes=100_800 // _SERIES)
 
@@ -29,20 +29,15 @@ async def _compare(setting: Setting, name: str, queries: list[dict[str, Any]]) -
     beside: list[float] = []
     pulled: list[float] = []
     for _ in range(BLOCKS):
-        alone += await _light_block(setting)
+        alone += await light_block(setting, CALLS_A_BLOCK)
         async with _pulling(setting, queries, pulled):
-            beside += await _light_block(setting)
-    pull_ms, ratio = statistics.median(pulled), _p99(beside) / _p99(alone)
+            beside += await light_block(setting, CALLS_A_BLOCK)
+    pull_ms, ratio = statistics.median(pulled), p99(beside) / p99(alone)
     return [
         f"light user beside 100,800 points of {name}, pulled {len(pulled)} times, {pull_ms:.0f} ms each:",
-        f"  p99 of {len(beside)}: {_p99(beside):.1f} ms, alone {_p99(alone):.1f} ms, ratio {ratio:.1f} (goal: 3)",
+        f"  p99 of {len(beside)}: {p99(beside):.1f} ms, alone {p99(alone):.1f} ms, ratio {ratio:.1f} (goal: 3)",
         f"  p50: {statistics.median(beside):.1f} ms, alone {statistics.median(alone):.1f} ms",
     ]
-
-
-async def _light_block(setting: Setting) -> list[float]:
-    token = setting.token(LIGHT)
-    return [await timed_ms(lambda: setting.ask(token)) for _ in range(CALLS_A_BLOCK)]
 
 
 @asynccontextmanager
@@ -68,7 +63,3 @@ def _metrics() -> list[dict[str, Any]]:
 
 def _expressions() -> list[dict[str, Any]]:
     return [{"id": f"e{n}", "period": 60, "expression": f"TIME_SERIES({n})"} for n in range(_SERIES)]
-
-
-def _p99(values: list[float]) -> float:
-    return statistics.quantiles(values, n=100)[98]

@@ -123,3 +123,14 @@ async def in_flight(tasks: list[Callable[[], Awaitable[None]]], places: int) -> 
 def p50(values: list[float]) -> float:
     """The median."""
     return statistics.median(values)
+
+
+def p99(values: list[float]) -> float:
+    """What one of a hundred exceeds."""
+    return statistics.quantiles(values, n=100)[98]
+
+
+async def light_block(setting: Setting, calls: int) -> list[float]:
+    """Milliseconds of `calls` calls of user 0, one after the other."""
+    token = setting.token(0)
+    return [await timed_ms(lambda: setting.ask(token)) for _ in range(calls)]
