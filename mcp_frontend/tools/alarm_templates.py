@@ -38,7 +38,7 @@ def anomaly_alarm_template(namespace: str, metric_name: str, alarm: pb.AlarmReco
                 "Properties": {
                     "AlarmDescription": alarm.description,
                     "Metrics": [
-                        {"Id": "ad1", "Expression": f"ANOMALY_DETECTION_BAND(m1, {alarm.sensitivity:g})"},
+                        {"Id": "ad1", "Expression": f"ANOMALY_DETECTION_BAND(m1, {alarm.sensitivity})"},
                         {"Id": "m1", "MetricStat": stat},
                     ],
                     "EvaluationPeriods": alarm.evaluation_periods,

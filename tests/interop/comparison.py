@@ -1,7 +1,8 @@
 """Two answers compared field by field, after what may be spelled differently is spelled alike.
 
-Spelled alike are: moments, query ids, the order of sets, numbers to nine digits, and sentences, of which only counts
-whether there is one. Fields beyond the contract are taken out of our answer, and only those that `forms` lists.
+Spelled alike are: moments, query ids, the order of sets, numbers to nine digits, logical ids with and without a hash,
+and sentences, of which only counts whether there is one. Fields beyond the contract are taken out of our answer, and
+only those that `forms` lists.
 """
 
 import re
@@ -17,6 +18,7 @@ from tests.interop.forms import Form
 _RELATIVE_TOLERANCE: Final = 1e-9
 _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?")
+_HASH: Final = re.compile("[0-9a-f]{12}(?=(Alarm|AnomalyDetector)$)")
 _ABSENT: Final = object()
 _SENTENCE: Final = "(a sentence)"
 _MAX_SHOWN: Final = 160
@@ -77,8 +79,11 @@ def _plain(value: Any, form: Form, path: str = "") -> Any:
     """The value with one spelling for what has several."""
     if path in form.sentences and value:
         return _SENTENCE
+    if path in form.moments and _MOMENT.fullmatch(str(value)):
+        return "(a moment)"
     if isinstance(value, Mapping):
-        plain = {_plain_text(name): _plain(inner, form, _joined(path, name)) for name, inner in value.items()}
+        named = {_plain_text(name): inner for name, inner in value.items()}
+        plain = {name: _plain(inner, form, _joined(path, name)) for name, inner in named.items()}
         is_unknown = value.get("alarm_type") == "Unknown"
         return {
             name: _SENTENCE if is_unknown and inner and _joined(path, name) in form.sentences_of_unknown else inner
@@ -96,7 +101,7 @@ def _plain_text(text: str) -> str:
     if _MOMENT.fullmatch(text):
         moment = datetime.fromisoformat(text)
         return moment.astimezone(UTC).isoformat() if moment.tzinfo else f"{text} without an offset"
-    return text
+    return _HASH.sub("", text)
 
 
 def _differences(path: str, peer: Any, ours: Any) -> Iterator[Difference]:

@@ -37,6 +37,8 @@ _SPELLING: Final = """\
   moment.
 * Two query ids, two orders of a set, and numbers that agree to nine digits.
 * Two sentences for people: only whether there is one counts. Where both fail, what counts is whether the text says why.
+* Logical ids of a CloudFormation template, which in ours end in a hash of all dimensions, so that two metrics that
+  differ in the second dimension fit into one stack.
 * Fields of ours that the peer does not have, and only these:
 """
 

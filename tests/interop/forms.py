@@ -11,12 +11,13 @@ from typing import Final
 @dataclass(frozen=True, slots=True)
 class Form:
     """A tool's answer: which fields are sentences (in `sentences_of_unknown`: of an alarm that is not there), which
-    lists are sets, and which fields are ours alone.
+    lists are sets, which times depend on when it was asked, and which fields are ours alone.
     """
 
     sentences: frozenset[str] = frozenset()
     sentences_of_unknown: frozenset[str] = frozenset()
     sets: frozenset[str] = frozenset()
+    moments: frozenset[str] = frozenset()
     beyond: frozenset[str] = frozenset()
 
 
@@ -50,6 +51,22 @@ FORMS: Final[dict[str, Form]] = {
     "analyze_log_group": _form(
         sentences=["top_patterns.message", "top_patterns_containing_errors.message"],
         beyond=["log_anomaly_results.message"],
+    ),
+    "execute_cwl_insights_batch": _form(sentences=["summary.warnings"], beyond=["summary.bytes_scanned"]),
+    "analyze_metric": _form(
+        sentences=["result.message"],
+        moments=["result.metric_info.time_range.start", "result.metric_info.time_range.end"],
+        beyond=["result.seasonality_strength"],
+    ),
+    "get_recommended_metric_alarms": _form(
+        sentences=[
+            "message",
+            "recommendations[].alarmDescription",
+            "recommendations[].intent",
+            "recommendations[].threshold.justification",
+            "recommendations[].cloudformation_template.Description",
+            "recommendations[].cloudformation_template.Resources.ShopOrdersBranchnorthAlarm.Properties.AlarmDescription",
+        ]
     ),
     "get_metric_metadata": _form(),
     "execute_promql_query": _form(beyond=["infos"]),

@@ -83,6 +83,33 @@ PARTIAL_ROWS_KEPT: Final = _wrong(
 CELL_WITHOUT_VALUE: Final = _wrong(
     "A cell without a value turns a finished query into an error. Ours shows the cell empty."
 )
+ARNS_AS_NAMES: Final = _wrong(
+    "ARNs are sent as names, which AWS refuses, so log groups of other accounts cannot be asked. Ours sends them as "
+    "identifiers."
+)
+AGGREGATION_SPLIT: Final = _wrong(
+    "A query over more than 10,000 events is halved in time, also one that aggregates: a count comes back as several "
+    "partial rows. Ours never divides an aggregation."
+)
+SECOND_REPEATED: Final = _wrong(
+    "The halves of a divided time share the second in the middle, whose events come twice. In ours the second half "
+    "begins a second later."
+)
+SORTED_IN_PARTS: Final = _wrong(
+    "The sort and limit of a query count for each 50 log groups by themselves: more rows than asked for, in no "
+    "order. In ours they count for all rows."
+)
+HALVES_COUNTED: Final = _wrong(
+    "The halves of a divided time are counted as chunks that succeeded, so that more succeed than there are. Ours "
+    "counts the chunk."
+)
+DIVIDED_TO_SECONDS: Final = _further(
+    "A time range of two seconds is not divided any more. In ours it is, into its seconds."
+)
+ASKED_TWICE: Final = _further("A log group that is named twice is asked and counted twice. In ours it is once.")
+REGION_TRIED: Final = _further(
+    "A region that no partition of AWS has is tried all the same. Ours says that there is none of the name."
+)
 UNREADABLE_TIME: Final = _wrong(
     "A time that cannot be read fails the whole call where there are anomalies, and otherwise is an error in two of "
     "three parts. Ours refuses it and names the argument."
@@ -120,4 +147,24 @@ SELECTORS_JOINED: Final = _wrong(
 RANGE_NEEDED: Final = _wrong(
     "Without a time range the request for series is sent all the same, and AWS refuses it. Ours asks about the last "
     "three hours and says so."
+)
+
+# Analysis of metrics
+ALWAYS_A_WEEK: Final = _wrong(
+    "Any multiple of the true season scores at least as high, so two weeks of nearly any season give a week. Ours "
+    "takes the shortest season that explains the metric as well."
+)
+GAPS_NOT_ANALYZED: Final = _wrong(
+    "A metric that is published in less than half of the time, such as in office hours, is not analyzed. Ours judges "
+    "the time in which it is."
+)
+DIMENSIONS_LOST: Final = _wrong(
+    "The dimensions of a recommended anomaly alarm have empty names and no values. Ours has those of the metric."
+)
+STATISTIC_IGNORED: Final = _wrong(
+    "The statistic that was asked for has no effect: the average is analyzed and recommended. In ours it has."
+)
+THRESHOLD_INVENTED: Final = _wrong(
+    "A recommendation without a number gets the threshold 0.0, with which the alarm would fire at once. Ours is null, "
+    "and says how to choose a number."
 )

@@ -15,10 +15,12 @@ import httpx2
 from tests.e2e.conftest import Person
 from tests.interop import peer
 from tests.interop.answers import Answer
+from tests.interop.cases import CASES
 from tests.interop.cases.case import ACCOUNT, OTHER_ACCOUNT, Case, World
 from tests.interop.comparison import Difference, compare
 from tests.interop.forms import FORMS
 from tests.interop.peer import Peer
+from tests.interop.slow_answers import SlowAnswers
 from tests.kit.fake_aws import FakeAws
 from tests.kit.issuer import Issuer
 from tests.kit.services import Deployment, policy_for
@@ -36,6 +38,7 @@ class SideBySide:
     deployment: Deployment
     http: httpx2.AsyncClient
     today: datetime
+    slow_answers: SlowAnswers
     _found: dict[str, dict[str, Difference]] = field(default_factory=dict)
 
     def alice(self) -> Person:
@@ -58,6 +61,9 @@ class SideBySide:
 
     async def ask_peer(self, case: Case) -> Answer:
         """The peer's answer."""
+        self.slow_answers.begin()
+        if case.is_slow:
+            return await self.slow_answers.of(case)
         self._prepare(case)
         return await self.peer.call(case.tool, case.arguments_on(self.today))
 
@@ -78,11 +84,15 @@ class SideBySide:
 async def side_by_side(directory: Path) -> AsyncIterator[SideBySide]:
     """Everything started, once for all cases. The time of the fake AWS stands still, so that both see the same."""
     now_s = time.time()
+
+    def clock() -> float:
+        return now_s
+
     accounts = {"payments": ACCOUNT, "webshop": OTHER_ACCOUNT}
     policy = policy_for(accounts, {"cw-payments": ["payments"], "cw-everything": list(accounts)})
     external_ids = dict.fromkeys(accounts.values(), "test-deployment")
     async with (
-        FakeAws(external_ids=external_ids, clock=lambda: now_s) as aws,
+        FakeAws(external_ids=external_ids, clock=clock) as aws,
         Issuer() as issuer,
         httpx2.AsyncClient(timeout=_CALL_TIMEOUT_S, trust_env=False) as http,
         AsyncExitStack() as stack,
@@ -95,4 +105,6 @@ async def side_by_side(directory: Path) -> AsyncIterator[SideBySide]:
             stack.enter_async_context(deployment.running()),
         )
         today = datetime.fromtimestamp(now_s, UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-        yield SideBySide(aws, running_peer, deployment, http, today)
+        slow_answers = SlowAnswers(CASES, directory / "slow", today, clock)
+        stack.push_async_callback(slow_answers.stop)
+        yield SideBySide(aws, running_peer, deployment, http, today, slow_answers)

@@ -126,7 +126,7 @@ async def test_a_metric_with_a_season_gets_an_anomaly_alarm(aws: FakeAws, alice:
     assert (resource["Type"], resource["DependsOn"]) == ("AWS::CloudWatch::Alarm", detector_id)
     assert alarm_id.startswith("ShopOrdersBranchnorth")
     assert resource["Properties"]["Metrics"] == [
-        {"Id": "ad1", "Expression": "ANOMALY_DETECTION_BAND(m1, 2)"},
+        {"Id": "ad1", "Expression": "ANOMALY_DETECTION_BAND(m1, 2.0)"},
         {"Id": "m1", "MetricStat": {"Metric": metric, "Stat": "Average", "Period": 300}},
     ]
 

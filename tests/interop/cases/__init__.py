@@ -2,14 +2,25 @@
 
 from typing import Final
 
-from tests.interop.cases import alarms, log_analysis, logs, metric_catalog, metrics, promql
+from tests.interop.cases import (
+    alarms,
+    log_analysis,
+    logs,
+    metric_analysis,
+    metric_catalog,
+    metrics,
+    promql,
+    query_batches,
+)
 from tests.interop.cases.case import Case
 
 CASES: Final[tuple[Case, ...]] = (
     *logs.CASES,
     *log_analysis.CASES,
+    *query_batches.CASES,
     *metrics.CASES,
     *metric_catalog.CASES,
+    *metric_analysis.CASES,
     *promql.CASES,
     *alarms.CASES,
 )

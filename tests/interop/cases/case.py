@@ -41,8 +41,9 @@ class Case:
     """One row of the comparison.
 
     In `arguments` a function of today's beginning stands for a time. `holds` prepares the fake AWS, afresh for each
-    server. `cause` is a word that the text of a failure must have to say
-    why it failed. `differs` holds a reason for each path that differs, and none for another; a path may end in "*".
+    server. `cause` is a word that the text of a failure must have to say why it failed. `differs` holds a reason for
+    each path that differs, and none for another; a path may end in "*". A case that `is_slow` makes the peer wait: all
+    of those are asked at once, and what one of them holds must suit the others.
     """
 
     tool: str
@@ -50,6 +51,7 @@ class Case:
     arguments: Mapping[str, Any] = field(default_factory=dict)
     holds: Preparation | None = None
     cause: str | None = None
+    is_slow: bool = False
     differs: Mapping[str, Reason] = field(default_factory=dict)
 
     @property

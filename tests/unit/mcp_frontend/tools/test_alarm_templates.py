@@ -55,7 +55,7 @@ def test_shape() -> None:
     assert set(properties) == ALARM_PROPERTIES
     band, metric = properties["Metrics"]
     assert properties["ThresholdMetricId"] == band["Id"]
-    assert band["Expression"] == f"ANOMALY_DETECTION_BAND({metric['Id']}, 2)"
+    assert band["Expression"] == f"ANOMALY_DETECTION_BAND({metric['Id']}, 2.0)"
     assert {name: metric["MetricStat"]["Metric"][name] for name in ("Namespace", "MetricName", "Dimensions")} == {
         "Namespace": "Shop",
         "MetricName": "Orders",
