@@ -83,12 +83,13 @@ async def advise_for_account(session: UserSession, max_queries: int, now_s: floa
 
 
 def _advise_each(usage: UsageByLogGroup, policies: list[AccountIndexPolicy], now_s: float) -> tuple[IndexAdvice, ...]:
-    advised = (
-        advice_from_history(name, candidates(used, indexed_by_account(policies, name)), now_s)
-        for name, used in usage.groups.items()
-    )
-    useful = [advice for advice in advised if advice.recommendations or advice.already_indexed]
-    return tuple(sorted(useful, key=lambda advice: (-advice.best_score, advice.log_group)))
+    advised = []
+    for name, used in usage.groups.items():
+        found = candidates(used, indexed_by_account(policies, name))
+        if found.to_judge or found.already_indexed:
+            why = () if found.to_judge else (found.why_none,)
+            advised.append(advice_from_history(name, found, now_s).warned(why))
+    return tuple(sorted(advised, key=lambda advice: (-advice.best_score, advice.log_group)))
 
 
 @dataclass(slots=True)

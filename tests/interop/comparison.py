@@ -15,7 +15,8 @@ from typing import Any, Final
 from tests.interop.answers import Answer
 from tests.interop.forms import Form
 
-_RELATIVE_TOLERANCE: Final = 1e-9
+_EXACT: Final = 1e-9
+_ROUGH: Final = 1e-3
 _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?")
 _HASH: Final = re.compile("[0-9a-f]{12}(?=(Alarm|AnomalyDetector)$)")
@@ -59,7 +60,8 @@ def _compare(peer: Answer, ours: Answer, form: Form, cause: str | None) -> Itera
     else:
         if peer.text_agrees() != ours.text_agrees():
             yield Difference(TEXT, _shown(peer.words), _shown(ours.words))
-        yield from _differences("", _plain(peer.structured, form), _plain(_without_beyond(ours, form), form))
+        of_peer, of_ours = _plain(peer.structured, form), _plain(_without_beyond(ours, form), form)
+        yield from _differences("", of_peer, of_ours, form)
 
 
 def _without_beyond(ours: Answer, form: Form) -> Any:
@@ -104,24 +106,24 @@ def _plain_text(text: str) -> str:
     return _HASH.sub("", text)
 
 
-def _differences(path: str, peer: Any, ours: Any) -> Iterator[Difference]:
+def _differences(path: str, peer: Any, ours: Any, form: Form) -> Iterator[Difference]:
     if isinstance(peer, Mapping) and isinstance(ours, Mapping):
         for name in [*peer, *(name for name in ours if name not in peer)]:
-            yield from _differences(_joined(path, name), peer.get(name, _ABSENT), ours.get(name, _ABSENT))
+            yield from _differences(_joined(path, name), peer.get(name, _ABSENT), ours.get(name, _ABSENT), form)
     elif isinstance(peer, list) and isinstance(ours, list):
         if len(peer) != len(ours):
             yield Difference(f"{path}[]", f"{len(peer)}: {_shown(peer)}", f"{len(ours)}: {_shown(ours)}")
         else:
             for of_peer, of_ours in zip(peer, ours, strict=True):
-                yield from _differences(f"{path}[]", of_peer, of_ours)
-    elif not _is_same(peer, ours):
+                yield from _differences(f"{path}[]", of_peer, of_ours, form)
+    elif not _is_same(peer, ours, _ROUGH if path in form.rough else _EXACT):
         yield Difference(path, _shown(peer), _shown(ours))
 
 
-def _is_same(peer: Any, ours: Any) -> bool:
+def _is_same(peer: Any, ours: Any, relative_tolerance: float) -> bool:
     kinds = [type(value) for value in (peer, ours)]
     if all(kind in (int, float) for kind in kinds):
-        return isclose(peer, ours, rel_tol=_RELATIVE_TOLERANCE)
+        return isclose(peer, ours, rel_tol=relative_tolerance)
     return kinds[0] is kinds[1] and bool(peer == ours)
 
 

@@ -35,7 +35,8 @@ _SPELLING: Final = """\
 
 * A moment in two spellings: `2026-01-01T00:00:00Z` and `2026-01-01T00:00:00+00:00`. A time without an offset is no
   moment.
-* Two query ids, two orders of a set, and numbers that agree to nine digits.
+* Two query ids, two orders of a set, and numbers that agree to nine digits;
+  those that depend on the second in which they were asked for, to three.
 * Two sentences for people: only whether there is one counts. Where both fail, what counts is whether the text says why.
 * Logical ids of a CloudFormation template, which in ours end in a hash of all dimensions, so that two metrics that
   differ in the second dimension fit into one stack.

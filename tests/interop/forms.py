@@ -11,13 +11,14 @@ from typing import Final
 @dataclass(frozen=True, slots=True)
 class Form:
     """A tool's answer: which fields are sentences (in `sentences_of_unknown`: of an alarm that is not there), which
-    lists are sets, which times depend on when it was asked, and which fields are ours alone.
+    lists are sets, which times and (`rough`) numbers depend on when it was asked, and which fields are ours alone.
     """
 
     sentences: frozenset[str] = frozenset()
     sentences_of_unknown: frozenset[str] = frozenset()
     sets: frozenset[str] = frozenset()
     moments: frozenset[str] = frozenset()
+    rough: frozenset[str] = frozenset()
     beyond: frozenset[str] = frozenset()
 
 
@@ -53,6 +54,18 @@ FORMS: Final[dict[str, Form]] = {
         beyond=["log_anomaly_results.message"],
     ),
     "execute_cwl_insights_batch": _form(sentences=["summary.warnings"], beyond=["summary.bytes_scanned"]),
+    "recommend_indexes_loggroup": _form(
+        sentences=["warnings"],
+        rough=["recommendations[].score", "recommendations[].score_breakdown.recency_score"],
+        beyond=["sample"],
+    ),
+    "recommend_indexes_account": _form(
+        sentences=["warnings", "log_group_results[].warnings"],
+        rough=[
+            "log_group_results[].recommendations[].score",
+            "log_group_results[].recommendations[].score_breakdown.recency_score",
+        ],
+    ),
     "analyze_metric": _form(
         sentences=["result.message"],
         moments=["result.metric_info.time_range.start", "result.metric_info.time_range.end"],

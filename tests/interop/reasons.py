@@ -168,3 +168,17 @@ THRESHOLD_INVENTED: Final = _wrong(
     "A recommendation without a number gets the threshold 0.0, with which the alarm would fire at once. Ours is null, "
     "and says how to choose a number."
 )
+
+# Advice about indexes
+ONE_EVENT: Final = _wrong(
+    "Whether a field exists is judged by one event, and a failed look counts as none. Ours counts over a sample, and "
+    "what could not be looked for is no proof."
+)
+QUERIES_MISREAD: Final = _wrong(
+    "Queries are read by pattern: conditions in brackets and negated ones are missed, and names that the query makes "
+    "count as fields. Ours takes the query apart."
+)
+POLICIES_UNREAD: Final = _wrong(
+    "Where the account's index policies cannot be read, all its indexed fields are recommended anew without a word. "
+    "Ours says so."
+)

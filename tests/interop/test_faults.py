@@ -214,10 +214,26 @@ async def test_fault_a_profile_has_no_effect_on_the_queries_of_an_analysis(
     arguments = {"log_group_arn": arn, "start_time": _QUERY["start_time"], "end_time": _QUERY["end_time"]}
     asked = "logs:ListLogAnomalyDetectors", "logs:StartQuery"
     await new_york.call("analyze_log_group", {**arguments, "profile_name": "webshop"})
-    assert [{each.account_id for each in aws.calls_of(name)} for name in asked] == [{OTHER_ACCOUNT}, {ACCOUNT}]
+    assert [_accounts(aws, name) for name in asked] == [{OTHER_ACCOUNT}, {ACCOUNT}]
     aws.forget_requests()
     await both.eve().answer("analyze_log_group", **arguments, profile_name="webshop")
-    assert [{each.account_id for each in aws.calls_of(name)} for name in asked] == [{OTHER_ACCOUNT}, {OTHER_ACCOUNT}]
+    assert [_accounts(aws, name) for name in asked] == [{OTHER_ACCOUNT}, {OTHER_ACCOUNT}]
+
+
+async def test_fault_a_profile_has_no_effect_on_the_analysis_of_a_metric(
+    both: SideBySide, aws: FakeAws, new_york: Peer
+) -> None:
+    """`profile_name` is ignored by `analyze_metric` and `get_recommended_metric_alarms`: the answer is about a metric
+    of another account. In ours it is about that of the account which was named.
+    """
+    arguments = {"namespace": "Shop", "metric_name": "Orders", "profile_name": "webshop"}
+    for tool in ("analyze_metric", "get_recommended_metric_alarms"):
+        assert not (await new_york.call(tool, arguments)).is_error
+        assert _accounts(aws, "cloudwatch:GetMetricData") == {ACCOUNT}
+        aws.forget_requests()
+        await both.eve().answer(tool, **arguments)
+        assert _accounts(aws, "cloudwatch:GetMetricData") == {OTHER_ACCOUNT}
+        aws.forget_requests()
 
 
 async def test_fault_definitions_of_tools_fill_a_context(both: SideBySide) -> None:
@@ -228,7 +244,7 @@ async def test_fault_definitions_of_tools_fill_a_context(both: SideBySide) -> No
     of_peer = [tool.model_dump(mode="json", by_alias=True, exclude_none=True) for tool in listed.tools]
     response = await both.alice().post({"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}})
     of_ours = response.json()["result"]["tools"]
-    assert len(of_ours) >= len(of_peer) or {tool["name"] for tool in of_ours} >= {"get_active_alarms"}
+    assert {tool["name"] for tool in of_ours} > {tool["name"] for tool in of_peer}
     assert _bytes(of_peer) > 90_000
     assert _bytes(of_ours) < 30_000
 
@@ -244,6 +260,10 @@ async def test_fault_answers_fill_a_context(both: SideBySide, aws: FakeAws) -> N
     assert of_peer.size > 400_000
     assert of_ours.size < 60_000
     assert of_ours.structured["next_page_token"]
+
+
+def _accounts(aws: FakeAws, operation: str) -> set[str]:
+    return {each.account_id for each in aws.calls_of(operation)}
 
 
 def _last_of(aws: FakeAws, operation: str) -> Request:

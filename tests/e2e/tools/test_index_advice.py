@@ -350,6 +350,8 @@ async def test_fields_that_account_policies_index(aws: FakeAws, alice: Person, d
     assert {name: _names(each) for name, each in by_group.items()} == {"/b/1": ["y"], "/a/1": []}
     assert [each["field_name"] for each in by_group["/a/1"]["already_indexed"]] == ["x", "y"]
     assert {each["source"] for each in by_group["/a/1"]["already_indexed"]} == {"ACCOUNT"}
+    assert by_group["/a/1"]["warnings"] == ["every field that the queries use is indexed already"]
+    assert by_group["/b/1"]["warnings"] == []
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from typing import Final
 
 from tests.interop.cases import (
     alarms,
+    index_advice,
     log_analysis,
     logs,
     metric_analysis,
@@ -18,6 +19,7 @@ CASES: Final[tuple[Case, ...]] = (
     *logs.CASES,
     *log_analysis.CASES,
     *query_batches.CASES,
+    *index_advice.CASES,
     *metrics.CASES,
     *metric_catalog.CASES,
     *metric_analysis.CASES,

@@ -136,7 +136,8 @@ class LogAnalysis:
         if identifier.endswith("*"):
             raise call.invalid("The specified log group identifier is invalid.")
         name = identifier.rpartition(":log-group:")[2]
-        found = [each for each in self._data(call).index_policies if each["logGroupIdentifier"] in (identifier, name)]
+        policies = self._data(call).index_policies
+        found = [each for each in policies if each["logGroupIdentifier"].rpartition(":log-group:")[2] == name]
         return self._page(call, "indexPolicies", found, _PAGE)
 
     def describe_account_policies(self, call: Call) -> dict[str, Any]:
