@@ -72,7 +72,14 @@ def tokenize(text: str) -> Tokens:
     tokens: list[Token] = []
     command: Token | None = None
     position = 0
-    while found := _match(text, position, tokens[-1] if tokens else None, command):
+    regexes = _Regexes(text)
+    while True:
+        found = None
+        if _wants_regex(tokens[-1] if tokens else None, command):
+            found = regexes.match(position)
+        found = found or _TOKEN.match(text, position)
+        if found is None:
+            return tuple(tokens)
         position = found.end()
         kind = _KINDS.get(found.lastgroup or "")
         if kind is None:
@@ -81,7 +88,6 @@ def tokenize(text: str) -> Tokens:
         if not tokens or tokens[-1].is_symbol("|"):
             command = token
         tokens.append(token)
-    return tuple(tokens)
 
 
 def split_at(tokens: Sequence[Token], separator: str) -> list[Tokens]:
@@ -103,11 +109,23 @@ def split_at(tokens: Sequence[Token], separator: str) -> list[Tokens]:
     return [tuple(part) for part in parts if part]
 
 
-def _match(text: str, position: int, previous: Token | None, command: Token | None) -> re.Match[str] | None:
-    """What begins at `position`; None at the end."""
-    if text.startswith("/", position) and not text.startswith("/*", position) and _wants_regex(previous, command):
-        return _REGEX.match(text, position) or _TOKEN.match(text, position)
-    return _TOKEN.match(text, position)
+class _Regexes:
+    """The regular expressions in a text. Where one slash is not closed on its line, no later one of the line is."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._none_before = 0
+
+    def match(self, position: int) -> re.Match[str] | None:
+        """The one that begins at `position`, None where there is none."""
+        text = self._text
+        if position < self._none_before or not text.startswith("/", position) or text.startswith("/*", position):
+            return None
+        found = _REGEX.match(text, position)
+        if found is None and not text.startswith("//", position):
+            end = text.find("\n", position)
+            self._none_before = len(text) if end < 0 else end
+        return found
 
 
 def _wants_regex(previous: Token | None, command: Token | None) -> bool:

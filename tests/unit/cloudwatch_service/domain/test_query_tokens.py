@@ -70,6 +70,11 @@ def test_a_regular_expression_may_hold_escaped_slashes_and_pipes() -> None:
     assert (regex.text, pipe.text) == (r"a\/b|c", "|")
 
 
+@pytest.mark.parametrize("begun", [r"like /a\/b", "like //", "like /a\\"])
+def test_a_slash_that_is_not_closed_says_nothing_of_other_lines(begun: str) -> None:
+    assert [token.text for token in tokenize(f"{begun}\n| like /c/") if token.kind is Kind.REGEX] == ["c"]
+
+
 @pytest.mark.parametrize(("text", "last"), [("a 'b c", "b c"), ("a `b", "b"), ('"', ""), ("'a\\", "a\\")])
 def test_what_is_not_closed_reaches_to_the_end(text: str, last: str) -> None:
     assert _texts(text)[-1] == last
@@ -93,7 +98,7 @@ def test_a_list_is_parted_outside_brackets() -> None:
     assert [item[0].text for item in items] == ["a", "concat", "{", ")", "e"]
 
 
-@pytest.mark.parametrize("piece", ["'\\", "/", "like /", "(", "`", "--", "/*", '"', "a.", "\\", "/x"])
+@pytest.mark.parametrize("piece", ["'\\", "/", "like /", "(", "`", "--", "/*", '"', "a.", "\\", "/x", "/\\", "like /\\/"])
 def test_time_grows_with_the_length_only(piece: str) -> None:
     def seconds_for(count: int) -> float:
         text = piece * count
