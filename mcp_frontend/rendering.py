@@ -84,7 +84,8 @@ _SUBSTITUTES: Final = {
     "insufficient_scope": "permission missing",
     "rate limit": "request quota",
 }
-_TRIGGER_WORDS: Final = re.compile("|".join(_SUBSTITUTES), re.IGNORECASE)
+# Without ASCII, letters that no table lists, such as a dotless i, would be taken for their likes.
+_TRIGGER_WORDS: Final = re.compile("|".join(_SUBSTITUTES), re.IGNORECASE | re.ASCII)
 # Only when they stand alone: inside an account number or a request id the digits say nothing.
 _TRIGGER_NUMBERS: Final = re.compile(r"(?<![0-9A-Za-z])40[13](?![0-9A-Za-z])")
 

@@ -41,6 +41,7 @@ def _triggers_in(text: str) -> list[str]:
         "You are Unauthorized (HTTP 401): authentication by OAuth failed, rate limit reached",
         "status=403 invalid_token insufficient_scope",
         "{braces} {0} and % stay harmless",
+        "AUTHENTICATION, but not authent\u0131cation nor in\u017fufficient_scope",  # letters that I and S fold to
     ],
 )
 def test_no_reason_and_no_message_brings_trigger_words(reason: Reason, message: str) -> None:
