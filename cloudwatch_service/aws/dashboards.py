@@ -1,6 +1,7 @@
 """The dashboard operations of CloudWatch for one user. It must not decide what a caller gets to see."""
 
 import asyncio
+import re
 from typing import Any, Final
 
 from cloudwatch_service.aws.pages import next_token, repeated_token
@@ -13,6 +14,7 @@ _MAX_PAGES: Final = 20
 _LARGE_BODY: Final = 64 * 1024  # characters from which on a body is read in a thread
 _MAX_IMAGE_BYTES: Final = 2 * 1024 * 1024
 _PNG: Final = b"\x89PNG\r\n\x1a\n"
+_SKIPPED: Final = re.compile(r"[0-9]{1,9}")
 
 
 async def list_dashboards(
@@ -72,6 +74,6 @@ def _read_token(token: str) -> tuple[int, str]:
     if not token:
         return 0, ""
     skipped, colon, aws_token = token.partition(":")
-    if not colon or not skipped.isascii() or not skipped.isdigit():
+    if not colon or not _SKIPPED.fullmatch(skipped):
         raise invalid("page_token", "page_token is not one that an earlier answer gave")
     return int(skipped), aws_token

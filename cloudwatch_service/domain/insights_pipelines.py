@@ -20,6 +20,7 @@ _FIRST: Final = frozenset({"limit", "head"})
 _LAST: Final = frozenset({"tail"})
 _ORDERING: Final = frozenset({"sort"}) | _FIRST | _LAST
 _ADDABLE: Final = frozenset({"count", "sum", "min", "max"})
+_MAX_DIGITS: Final = 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,10 +202,11 @@ def _sort_keys(stage: Stage, text: str) -> tuple[SortKey, ...]:
 
 
 def _count(stage: Stage) -> int | None:
-    """The number of rows that a limit names; None where it names none."""
-    if len(stage.arguments) == 1 and stage.arguments[0].text.isdecimal():
-        return int(stage.arguments[0].text)
-    return None
+    """The number of rows that a limit names; None where it names none, or more than anything has."""
+    if len(stage.arguments) != 1:
+        return None
+    text = stage.arguments[0].text
+    return int(text) if text.isdecimal() and len(text) <= _MAX_DIGITS else None
 
 
 def _addable(reading: _Reading) -> Aggregation | str:

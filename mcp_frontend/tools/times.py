@@ -1,6 +1,5 @@
 """Times in tool arguments and results. Everything is UTC; the machine's own time zone never matters."""
 
-import math
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -34,7 +33,7 @@ def parse_time(value: str | float, field: str) -> Timestamp:
     if isinstance(value, str):
         parsed = _parse_iso(value.strip())
     else:
-        parsed = timedelta(seconds=value) if math.isfinite(value) and 0 <= value <= _LAST_S else None
+        parsed = timedelta(seconds=value) if 0 <= value <= _LAST_S else None  # NaN is neither, nor what no float holds
     if parsed is None or not 0 <= parsed // timedelta(seconds=1) <= _LAST_S:
         raise _not_a_time(field)
     return Timestamp(seconds=parsed // timedelta(seconds=1), nanos=parsed.microseconds * 1_000)

@@ -104,6 +104,7 @@ def test_aggregations_that_can_be_added_up(text: str, keys: set[str], functions:
         ("pattern @message | sort @timestamp desc | limit 3", Ending((BY_TIME,), 3)),
         ("limit", Ending()),
         ("limit 5 5 | fields a", Ending()),
+        (f"limit {'9' * 5_000}", Ending()),
     ],
 )
 def test_endings(text: str, ending: Ending) -> None:
