@@ -54,6 +54,7 @@ STATUS_OF: Final[dict[Reason, grpc.StatusCode]] = {
     Reason.AWS_UNAVAILABLE: grpc.StatusCode.UNAVAILABLE,
 }
 
+_TOO_LARGE: Final = "larger than max"  # gRPC's words, on both sides; its status is that of too many calls
 # What a status means when no ErrorInfo of ours came with it: gRPC itself answered, not a service.
 _REASON_OF_BARE_STATUS: Final[dict[grpc.StatusCode, tuple[Reason, str]]] = {
     grpc.StatusCode.UNAVAILABLE: (Reason.UNAVAILABLE, "the service cannot be reached"),
@@ -98,6 +99,10 @@ def from_rpc_error(error: AioRpcError) -> ServiceError:
             found = _unpack(value)
             if found is not None:
                 return found
+    if error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED and _TOO_LARGE in (error.details() or ""):
+        return ServiceError(
+            Reason.INVALID_ARGUMENT, "the request or its answer is larger than a message may be; ask for less"
+        )
     reason, message = _REASON_OF_BARE_STATUS.get(error.code(), (Reason.INTERNAL, "the service failed unexpectedly"))
     return ServiceError(reason, message)
 

@@ -12,6 +12,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from servicekit.deadlines import remaining_s
 from servicekit.errors import Reason, ServiceError
 from servicekit.grpc_calls import Call
+from servicekit.grpc_client import MAX_RESPONSE_BYTES
 from servicekit.grpc_layers import ServiceRules
 from servicekit.grpc_server import ServerLimits
 from servicekit.identity import ASSERTION_METADATA_KEY, Principal, current_assertion, current_principal
@@ -87,6 +88,18 @@ async def test_what_a_handler_let_go_of_another_service_is_internal_too(stack: G
         got = await failure_of(caller, "unary")
     assert got.reason is Reason.INTERNAL
     assert SECRET not in got.message
+
+
+@pytest.mark.parametrize("too_large", ["request", "answer"])
+async def test_a_message_that_is_too_large_is_not_taken_for_too_many_calls(stack: GrpcStack, too_large: str) -> None:
+    async def answer(_request: bytes, _context: Any) -> bytes:
+        return bytes(MAX_RESPONSE_BYTES + 1)
+
+    request = bytes(ServerLimits().max_request_bytes + 1) if too_large == "request" else b""
+    async with stack.serving(hosted(answer)) as address, stack.calling(address) as caller:
+        with pytest.raises(ServiceError, match="larger than a message may be") as caught:
+            await caller.ask(request)
+    assert caught.value.reason is Reason.INVALID_ARGUMENT
 
 
 async def test_an_error_with_endless_facts_arrives_every_time(stack: GrpcStack) -> None:
