@@ -15,6 +15,12 @@ MAX_QUERY_CHARACTERS: Final = 10_000  # AWS API: StartQuery
 MAX_TIMEOUT_S: Final = 3_600.0  # AWS ends a query after 60 minutes (AWS API: GetQueryResults)
 DEFAULT_TIMEOUT_S: Final = 30.0
 
+MAX_PIECE_CHARACTERS: Final = 1_000_000
+"""What one message holds of a result, which can have gigabytes: far below any bound of gRPC, and of a model."""
+
+Cells = tuple[tuple[str, str], ...]
+"""A row: (field, value) in AWS's order."""
+
 _ENDED: Final = frozenset({"Complete", "Failed", "Cancelled", "Timeout"})
 _POINTER_FIELD: Final = "@ptr"  # an opaque handle for GetLogRecord, of no use to a reader
 
@@ -46,12 +52,12 @@ class QueryStatistics:
 
 @dataclass(frozen=True, slots=True)
 class QueryResult:
-    """The state of a query. A row is a sequence of (field, value)."""
+    """The state of a query."""
 
     query_id: str
     status: str
     statistics: QueryStatistics | None = None
-    rows: tuple[tuple[tuple[str, str], ...], ...] = ()
+    rows: tuple[Cells, ...] = ()
 
     @property
     def ended(self) -> bool:
@@ -122,6 +128,16 @@ def parse_result(query_id: str, answer: Mapping[str, Any]) -> QueryResult:
         for row in answer.get("results") or ()
     )
     return replace(parse_progress(query_id, answer), rows=rows)
+
+
+def piece_of_rows(rows: Sequence[Cells], first_row: int) -> Sequence[Cells]:
+    """The rows from `first_row` (1 is the first) on that have no more than a piece's characters, but at least one."""
+    start, characters = first_row - 1, 0
+    for place in range(start, len(rows)):
+        characters += sum(len(name) + len(value) for name, value in rows[place])
+        if place > start and characters > MAX_PIECE_CHARACTERS:
+            return rows[start:place]
+    return rows[start:]
 
 
 def _parse_statistics(raw: Mapping[str, Any] | None) -> QueryStatistics | None:

@@ -17,12 +17,14 @@ from cloudwatch_service.aws.log_groups import list_log_groups, list_saved_querie
 from cloudwatch_service.aws.query_lanes import QueryLanes
 from cloudwatch_service.aws.session import SessionSource, UserSession
 from cloudwatch_service.domain.insights import (
+    Cells,
     InsightsQuery,
     QueryResult,
     QueryStatistics,
     check_timeout_s,
     check_times,
     insights_query,
+    piece_of_rows,
 )
 from cloudwatch_service.domain.log_groups import LogGroup, LogGroupFilter, SavedQuery, associated, check_filter
 from cloudwatch_service.domain.saved_queries import find_saved_query, query_of
@@ -142,9 +144,10 @@ class LogsServicer(LogsServiceServicer):
     ) -> pb.GetQueryResultsResponse:
         """Raises ServiceError."""
         query_id = required_text(request.query_id, "query_id")
+        first_row = count_or_default(request.first_row, 1, "first_row")
         async with self._sessions.open(request.account, request.region) as session:
             result = await get_results(session, query_id)
-        return pb.GetQueryResultsResponse(query=await _query_result(result))
+        return pb.GetQueryResultsResponse(query=await _query_result(result, first_row))
 
     async def StopQuery(
         self,
@@ -189,18 +192,19 @@ def _saved_query(query: SavedQuery) -> pb.SavedQuery:
     )
 
 
-async def _query_result(result: QueryResult) -> pb.QueryResult:
+async def _query_result(result: QueryResult, first_row: int = 1) -> pb.QueryResult:
     if len(result.rows) > _MANY_ROWS:
-        return await asyncio.to_thread(_build_query_result, result)
-    return _build_query_result(result)
+        return await asyncio.to_thread(_build_query_result, result, first_row)
+    return _build_query_result(result, first_row)
 
 
-def _build_query_result(result: QueryResult) -> pb.QueryResult:
+def _build_query_result(result: QueryResult, first_row: int) -> pb.QueryResult:
     return pb.QueryResult(
         query_id=result.query_id,
         status=result.status,
         statistics=query_statistics(result.statistics),
-        rows=map(_row, result.rows),
+        rows=map(_row, piece_of_rows(result.rows, first_row)),
+        row_count=len(result.rows),
     )
 
 
@@ -215,5 +219,5 @@ def query_statistics(counted: QueryStatistics | None) -> pb.QueryStatistics | No
     )
 
 
-def _row(cells: tuple[tuple[str, str], ...]) -> pb.QueryRow:
+def _row(cells: Cells) -> pb.QueryRow:
     return pb.QueryRow(fields=[pb.QueryField(name=name, value=value) for name, value in cells])

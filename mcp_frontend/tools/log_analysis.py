@@ -122,6 +122,7 @@ def _patterns(found: pb.PatternSearch) -> JsonObject:
         status=found.status,
         statistics=found.statistics if found.HasField("statistics") else None,
         rows=[logs_pb.QueryRow(fields=pattern.fields) for pattern in found.patterns],
+        row_count=len(found.patterns),
     )
     result = query_results.render(query)
     for row, pattern in zip(result["results"], found.patterns, strict=False):

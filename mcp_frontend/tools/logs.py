@@ -91,7 +91,7 @@ class QueryResultsArguments(QueryArguments):
 
 
 async def _get_query_results(arguments: QueryResultsArguments, call: ToolCall) -> JsonObject:
-    request = pb.GetQueryResultsRequest(**arguments.place, query_id=arguments.query_id)
+    request = pb.GetQueryResultsRequest(**arguments.place, query_id=arguments.query_id, first_row=arguments.first_row)
     try:
         with raising_service_errors():
             answer = await call.backends.logs.GetQueryResults(request, **call.rpc_options())

@@ -1,6 +1,6 @@
 """How Logs Insights queries look in tool results: rows as flat maps, bounded, with a way to the rest."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Final
 
 from cwmcp.cloudwatch.v1 import logs_service_pb2 as pb
@@ -40,8 +40,8 @@ Row = dict[str, str]
 
 
 def render(query: pb.QueryResult, first_row: int = 1) -> JsonObject:
-    """The query with its rows from `first_row` (1 is the first) on, as many as fit; `message` only where needed."""
-    rows = _rows_that_fit(query.rows, first_row)
+    """The query with as many of its rows as fit, the first of which is `first_row`; `message` only where needed."""
+    rows = take_fitting((cells_of(row.fields) for row in query.rows), MAX_ROW_CHARACTERS, characters_of)
     result: JsonObject = {
         "queryId": query.query_id,
         "status": query.status,
@@ -74,11 +74,6 @@ def _statistics(query: pb.QueryResult) -> JsonObject | None:
     }
 
 
-def _rows_that_fit(rows: Sequence[pb.QueryRow], first_row: int) -> list[Row]:
-    """Rows from `first_row` on up to the bound."""
-    return take_fitting((cells_of(row.fields) for row in rows[first_row - 1 :]), MAX_ROW_CHARACTERS, characters_of)
-
-
 def cells_of(fields: Iterable[pb.QueryField]) -> Row:
     """The cells of a row by name, without the handle that nobody reads."""
     return {cell.name: cell.value for cell in fields if cell.name != _POINTER}
@@ -90,7 +85,7 @@ def characters_of(row: Row) -> int:
 
 
 def _rows_message(query: pb.QueryResult, first_row: int, shown: int) -> str | None:
-    total = len(query.rows)
+    total = query.row_count
     last_row = first_row + shown - 1
     if first_row > 1 and not shown:
         return f"There are {total} rows, none from row {first_row} on."

@@ -43,7 +43,7 @@ async def run_to_end(
         return answer_of_failure(error, running.last.query.query_id)
     result = query_results.render(last.query)
     if last.timed_out:
-        message = _timeout_message(wait_s, max_timeout_s, rows=len(last.query.rows))
+        message = _timeout_message(wait_s, max_timeout_s, rows=last.query.row_count)
         result |= {"status": _TIMED_OUT, "message": message}
     return result
 

@@ -200,6 +200,17 @@ async def test_many_rows_can_be_read_to_the_end(aws: FakeAws, alice: Person) -> 
     assert found == rows
 
 
+async def test_rows_beyond_every_bound_of_a_message_can_be_read(aws: FakeAws, alice: Person) -> None:
+    """Forty megabytes; the query was paid for, so that its rows must not be lost."""
+    rows = [{"@message": f"{number:05} " + "x" * 4_000} for number in range(10_000)]
+    aws.logs.plan_queries("fields", rows=rows)
+    answer = await alice.answer("execute_log_insights_query", **QUERY)
+    assert answer["results"] == rows[: len(answer["results"])] != []
+    assert "of 10000 are shown" in answer["message"]
+    last = await alice.answer("get_logs_insight_query_results", query_id=answer["queryId"], first_row=10_000)
+    assert last["results"] == rows[-1:]
+
+
 async def test_results_of_a_running_query(aws: FakeAws, alice: Person) -> None:
     aws.answer("logs:GetQueryResults", {"status": "Running", "results": [[{"field": "@message", "value": "early"}]]})
     answer = await alice.answer("get_logs_insight_query_results", query_id="q-1")

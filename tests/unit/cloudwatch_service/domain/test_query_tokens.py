@@ -98,7 +98,9 @@ def test_a_list_is_parted_outside_brackets() -> None:
     assert [item[0].text for item in items] == ["a", "concat", "{", ")", "e"]
 
 
-@pytest.mark.parametrize("piece", ["'\\", "/", "like /", "(", "`", "--", "/*", '"', "a.", "\\", "/x", "/\\", "like /\\/"])
+@pytest.mark.parametrize(
+    "piece", ["'\\", "/", "like /", "(", "`", "--", "/*", '"', "a.", "\\", "/x", "/\\", "like /\\/"]
+)
 def test_time_grows_with_the_length_only(piece: str) -> None:
     def seconds_for(count: int) -> float:
         text = piece * count

@@ -144,6 +144,26 @@ async def test_many_rows_are_all_sent() -> None:
     assert [row.fields[0].value for row in response.query.rows] == [str(n) for n in range(2_000)]
 
 
+async def test_a_message_has_no_more_than_a_piece_of_the_rows() -> None:
+    rows = [[{"field": "n", "value": f"{n:05}" + "x" * 300_000}] for n in range(7)]
+    found: list[str] = []
+    while len(found) < len(rows):
+        session = FakeSession({"get_query_results": [{"status": "Complete", "results": rows}]})
+        request = pb.GetQueryResultsRequest(query_id="q1", first_row=len(found) + 1)
+        query = (await _servicer(FakeSessions(session)).GetQueryResults(request, CONTEXT)).query
+        assert query.row_count == len(rows)
+        assert 0 < query.ByteSize() < 1_100_000
+        found += [row.fields[0].value[:5] for row in query.rows]
+    assert found == [f"{n:05}" for n in range(7)]
+
+
+async def test_a_row_before_the_first_is_refused() -> None:
+    request = pb.GetQueryResultsRequest(query_id="q1", first_row=-1)
+    with pytest.raises(ServiceError) as caught:
+        await _servicer(FakeSessions()).GetQueryResults(request, CONTEXT)
+    assert caught.value.field == "first_row"
+
+
 async def test_query_answers_before_the_deadline_of_the_call() -> None:
     session = FakeSession(
         {

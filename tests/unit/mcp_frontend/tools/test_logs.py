@@ -28,6 +28,7 @@ def _step(status: str = "Running", *, done: bool = False, timed_out: bool = Fals
         status=status,
         statistics=pb.QueryStatistics(records_matched=rows, records_scanned=10, bytes_scanned=100),
         rows=[row] * rows,
+        row_count=rows,
     )
     return pb.RunQueryResponse(query=query, done=done, timed_out=timed_out)
 
@@ -197,7 +198,7 @@ async def test_results_of_a_running_query() -> None:
     answer, request = await _results(_step("Running", rows=1).query, region="eu-west-1", profile_name="dev")
     assert (answer["queryId"], answer["status"], answer["results"]) == ("q-1", "Running", [{"@message": "m"}])
     assert "message" not in answer
-    assert request == pb.GetQueryResultsRequest(account="dev", region="eu-west-1", query_id="q-1")
+    assert request == pb.GetQueryResultsRequest(account="dev", region="eu-west-1", query_id="q-1", first_row=1)
 
 
 async def test_results_carry_the_id_that_was_asked_for() -> None:
@@ -208,11 +209,11 @@ async def test_results_carry_the_id_that_was_asked_for() -> None:
 async def test_results_in_portions() -> None:
     long = pb.QueryRow(fields=[pb.QueryField(name="a", value="x" * (MAX_ROW_CHARACTERS - 100))])
     short = pb.QueryRow(fields=[pb.QueryField(name="a", value="last" * 50)])
-    query = pb.QueryResult(status="Complete", rows=[long, short])
-    answer, _ = await _results(query)
+    answer, _ = await _results(pb.QueryResult(status="Complete", rows=[long, short], row_count=2))
     assert len(answer["results"]) == 1
     assert "query_id q-1 and first_row 2" in answer["message"]
-    rest, _ = await _results(query, first_row=2)
+    rest, request = await _results(pb.QueryResult(status="Complete", rows=[short], row_count=2), first_row=2)
+    assert request.first_row == 2
     assert rest["results"] == [{"a": "last" * 50}]
     assert "message" not in rest
 

@@ -18,6 +18,7 @@ def test_complete_query_has_no_message() -> None:
         status="Complete",
         statistics=pb.QueryStatistics(records_matched=1, records_scanned=2, bytes_scanned=3),
         rows=[pb.QueryRow(fields=[pb.QueryField(name="@message", value="m"), pb.QueryField(name="@ptr", value="x")])],
+        row_count=1,
     )
     assert render(query) == {
         "queryId": "q",
@@ -51,7 +52,7 @@ def test_failure() -> None:
 
 def test_row_beyond_the_bound_is_shown_alone() -> None:
     long = "x" * (2 * MAX_ROW_CHARACTERS)
-    query = pb.QueryResult(query_id="q", status="Complete", rows=[_row(a=long), _row(a="b")])
+    query = pb.QueryResult(query_id="q", status="Complete", rows=[_row(a=long), _row(a="b")], row_count=2)
     answer = render(query)
     assert answer["results"] == [{"a": long}]
     assert "first_row 2" in answer["message"]
@@ -60,10 +61,10 @@ def test_row_beyond_the_bound_is_shown_alone() -> None:
 @given(st.lists(st.integers(1, MAX_ROW_CHARACTERS), max_size=12))
 def test_every_row_is_reached_once_by_following_the_messages(lengths: list[int]) -> None:
     rows = [_row(n=str(number), text="x" * length) for number, length in enumerate(lengths)]
-    query = pb.QueryResult(query_id="q", status="Complete", rows=rows)
     seen: list[str] = []
     first_row = 1
     while True:
+        query = pb.QueryResult(query_id="q", status="Complete", rows=rows[first_row - 1 :], row_count=len(rows))
         answer = render(query, first_row)
         seen += [row["n"] for row in answer["results"]]
         if "message" not in answer:
@@ -74,8 +75,14 @@ def test_every_row_is_reached_once_by_following_the_messages(lengths: list[int])
     assert seen == [str(number) for number in range(len(lengths))]
 
 
+def test_rows_that_are_not_in_the_message_are_reached_as_well() -> None:
+    answer = render(pb.QueryResult(query_id="q", status="Complete", rows=[_row(a="b")], row_count=9), 4)
+    assert answer["message"].startswith("Rows 4 to 4 of 9 are shown.")
+    assert "first_row 5," in answer["message"]
+
+
 def test_row_after_the_last() -> None:
-    answer = render(pb.QueryResult(query_id="q", status="Complete", rows=[_row(a="b")]), 5)
+    answer = render(pb.QueryResult(query_id="q", status="Complete", row_count=1), 5)
     assert answer["results"] == []
     assert answer["message"] == "There are 1 rows, none from row 5 on."
 

@@ -699,22 +699,26 @@ class GetQueryResultsRequest(_message.Message):
     ACCOUNT_FIELD_NUMBER: _builtins.int
     REGION_FIELD_NUMBER: _builtins.int
     QUERY_ID_FIELD_NUMBER: _builtins.int
+    FIRST_ROW_FIELD_NUMBER: _builtins.int
     account: _builtins.str
     """The account's alias, or empty for the user's default."""
     region: _builtins.str
     """The AWS region, or empty for the account's default."""
     query_id: _builtins.str
     """The id that AWS gave."""
+    first_row: _builtins.int
+    """The row to begin with; the first is 1, and so is 0."""
     def __init__(
         self,
         *,
         account: _builtins.str = ...,
         region: _builtins.str = ...,
         query_id: _builtins.str = ...,
+        first_row: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "query_id", b"query_id", "region", b"region"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "first_row", b"first_row", "query_id", b"query_id", "region", b"region"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -806,17 +810,22 @@ class QueryResult(_message.Message):
     STATUS_FIELD_NUMBER: _builtins.int
     STATISTICS_FIELD_NUMBER: _builtins.int
     ROWS_FIELD_NUMBER: _builtins.int
+    ROW_COUNT_FIELD_NUMBER: _builtins.int
     query_id: _builtins.str
     """The id that AWS gave."""
     status: _builtins.str
     """Scheduled, Running, Complete, Failed, Cancelled, Timeout or Unknown."""
+    row_count: _builtins.int
+    """How many rows there are, those that are not in this message included."""
     @_builtins.property
     def statistics(self) -> Global___QueryStatistics:
         """What was scanned and matched. Unset while AWS says nothing."""
 
     @_builtins.property
     def rows(self) -> _containers.RepeatedCompositeFieldContainer[Global___QueryRow]:
-        """The rows."""
+        """The rows from the first on, or from the one that was asked for, until they have a million characters; at least one.
+        GetQueryResults gives the others.
+        """
 
     def __init__(
         self,
@@ -825,10 +834,11 @@ class QueryResult(_message.Message):
         status: _builtins.str = ...,
         statistics: Global___QueryStatistics | None = ...,
         rows: _abc.Iterable[Global___QueryRow] | None = ...,
+        row_count: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["statistics", b"statistics"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["query_id", b"query_id", "rows", b"rows", "statistics", b"statistics", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["query_id", b"query_id", "row_count", b"row_count", "rows", b"rows", "statistics", b"statistics", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

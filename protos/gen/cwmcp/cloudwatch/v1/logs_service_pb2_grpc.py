@@ -103,7 +103,7 @@ class LogsServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetQueryResults(self, request, context):
-        """GetQueryResults returns what a query has found so far.
+        """GetQueryResults returns what a query has found so far, a message's worth of its rows at a time.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

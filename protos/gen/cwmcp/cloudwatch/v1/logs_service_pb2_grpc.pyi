@@ -47,7 +47,7 @@ class LogsServiceStub:
     All of them are stopped at AWS when the call is cancelled or its deadline passes.
     """
     GetQueryResults: _grpc.UnaryUnaryMultiCallable[_logs_service_pb2.GetQueryResultsRequest, _logs_service_pb2.GetQueryResultsResponse]
-    """GetQueryResults returns what a query has found so far."""
+    """GetQueryResults returns what a query has found so far, a message's worth of its rows at a time."""
     StopQuery: _grpc.UnaryUnaryMultiCallable[_logs_service_pb2.StopQueryRequest, _logs_service_pb2.StopQueryResponse]
     """StopQuery stops a running query."""
 
@@ -70,7 +70,7 @@ class LogsServiceAsyncStub(LogsServiceStub):
     All of them are stopped at AWS when the call is cancelled or its deadline passes.
     """
     GetQueryResults: _aio.UnaryUnaryMultiCallable[_logs_service_pb2.GetQueryResultsRequest, _logs_service_pb2.GetQueryResultsResponse]  # type: ignore[assignment]
-    """GetQueryResults returns what a query has found so far."""
+    """GetQueryResults returns what a query has found so far, a message's worth of its rows at a time."""
     StopQuery: _aio.UnaryUnaryMultiCallable[_logs_service_pb2.StopQueryRequest, _logs_service_pb2.StopQueryResponse]  # type: ignore[assignment]
     """StopQuery stops a running query."""
 
@@ -120,7 +120,7 @@ class LogsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _logs_service_pb2.GetQueryResultsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_logs_service_pb2.GetQueryResultsResponse, _abc.Awaitable[_logs_service_pb2.GetQueryResultsResponse]]:
-        """GetQueryResults returns what a query has found so far."""
+        """GetQueryResults returns what a query has found so far, a message's worth of its rows at a time."""
 
     @_abc_1.abstractmethod
     def StopQuery(
