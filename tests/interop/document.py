@@ -17,9 +17,8 @@ DOCUMENT: Final = REPOSITORY / "docs" / "compatibility.md"
 _HEAD: Final = """\
 # Compatibility with AWS Labs' server
 
-Made by `.venv/bin/python -m tests.interop`, which installs nothing and writes nothing when an answer differs in a way
-that is not listed here. Do not edit it by hand: the cases and reasons are in `tests/interop/cases` and
-`tests/interop/reasons.py`.
+Made by `.venv/bin/python -m tests.interop`, which asks both servers every call of the table in `tests/interop/cases`,
+and writes this only when their answers differ exactly as the table says. Do not edit it by hand.
 
 Prompts and agents written for AWS Labs' CloudWatch MCP server (`awslabs.cloudwatch-mcp-server` 0.3.1, "the peer" here)
 work unchanged with this one. To know that, both get the same calls about the same simulated AWS account, the peer over

@@ -1,4 +1,8 @@
-"""Both servers beside one another, asked about the same fake AWS."""
+"""Both servers beside one another, asked about the same AWS.
+
+Each has a copy of the fake AWS for itself, at the same standing time and prepared by the same functions, so that both
+can be asked at once.
+"""
 
 import asyncio
 import itertools
@@ -31,10 +35,11 @@ _CALL_TIMEOUT_S: Final = 60.0
 
 @dataclass(slots=True)
 class SideBySide:
-    """The peer, ours, and the AWS that both ask."""
+    """The peer with its AWS, and ours with its own."""
 
-    aws: FakeAws
     peer: Peer
+    peer_aws: FakeAws
+    aws: FakeAws
     deployment: Deployment
     http: httpx2.AsyncClient
     today: datetime
@@ -56,7 +61,7 @@ class SideBySide:
 
     async def ask_ours(self, case: Case) -> Answer:
         """Our answer."""
-        self._prepare(case)
+        _prepare(self.aws, case)
         return Answer.read(await self.alice().call(case.tool, **case.arguments_on(self.today)))
 
     async def ask_peer(self, case: Case) -> Answer:
@@ -64,25 +69,26 @@ class SideBySide:
         self.slow_answers.begin()
         if case.is_slow:
             return await self.slow_answers.of(case)
-        self._prepare(case)
+        _prepare(self.peer_aws, case)
         return await self.peer.call(case.tool, case.arguments_on(self.today))
 
     async def differences(self, case: Case) -> dict[str, Difference]:
         """Where the answers differ, by path; asked once for each case."""
         if case.id not in self._found:
-            of_peer, of_ours = await self.ask_peer(case), await self.ask_ours(case)
+            of_peer, of_ours = await asyncio.gather(self.ask_peer(case), self.ask_ours(case))
             self._found[case.id] = compare(of_peer, of_ours, FORMS[case.tool], case.cause)
         return self._found[case.id]
 
-    def _prepare(self, case: Case) -> None:
-        self.aws.renew()
-        if case.holds is not None:
-            case.holds(World(self.aws))
+
+def _prepare(aws: FakeAws, case: Case) -> None:
+    aws.renew()
+    if case.holds is not None:
+        case.holds(World(aws))
 
 
 @asynccontextmanager
 async def side_by_side(directory: Path) -> AsyncIterator[SideBySide]:
-    """Everything started, once for all cases. The time of the fake AWS stands still, so that both see the same."""
+    """Everything started, once for all cases."""
     now_s = time.time()
 
     def clock() -> float:
@@ -92,6 +98,7 @@ async def side_by_side(directory: Path) -> AsyncIterator[SideBySide]:
     policy = policy_for(accounts, {"cw-payments": ["payments"], "cw-everything": list(accounts)})
     external_ids = dict.fromkeys(accounts.values(), "test-deployment")
     async with (
+        FakeAws(clock=clock) as peer_aws,
         FakeAws(external_ids=external_ids, clock=clock) as aws,
         Issuer() as issuer,
         httpx2.AsyncClient(timeout=_CALL_TIMEOUT_S, trust_env=False) as http,
@@ -99,7 +106,7 @@ async def side_by_side(directory: Path) -> AsyncIterator[SideBySide]:
     ):
         deployment = Deployment(directory, aws, issuer, policy)
         (directory / "home").mkdir()
-        variables = peer.environment(aws, ACCOUNT, directory / "home")
+        variables = peer.environment(peer_aws, ACCOUNT, directory / "home")
         running_peer, _ = await asyncio.gather(
             stack.enter_async_context(peer.running(variables, directory / "peer.log")),
             stack.enter_async_context(deployment.running()),
@@ -107,4 +114,4 @@ async def side_by_side(directory: Path) -> AsyncIterator[SideBySide]:
         today = datetime.fromtimestamp(now_s, UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         slow_answers = SlowAnswers(CASES, directory / "slow", today, clock)
         stack.push_async_callback(slow_answers.stop)
-        yield SideBySide(aws, running_peer, deployment, http, today, slow_answers)
+        yield SideBySide(running_peer, peer_aws, aws, deployment, http, today, slow_answers)

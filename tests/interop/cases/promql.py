@@ -1,4 +1,7 @@
-"""Calls of the PromQL tools."""
+"""Calls of the PromQL tools.
+
+Those that fail are slow: the peer tries three times, with pauses of three seconds in all.
+"""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -71,6 +74,7 @@ CASES: Final = (
         holds=lambda world: world.aws.fail_next("cloudwatch:PromqlQuery", "bad_data", 400, "parse error", times=None),
         cause="parse error",
         differs=UNTOLD,
+        is_slow=True,
     ),
     _query("a region that is none", _UP, {"region": "nowhere"}, cause="region", differs=UNTOLD),
     _query("no query", _UP, {"query": None}, cause="query"),
@@ -90,20 +94,24 @@ CASES: Final = (
         {"match": [_UP, _REQUESTS]},
         holds=_requests,
         differs={FAILURE: reasons.SELECTORS_JOINED},
+        is_slow=True,
     ),
     _series("one selector", _UP),
     _series("in a time range of RFC 3339", _UP, arguments={"start": ago(1), "end": ago(0)}),
     _series("a list that is none", _UP, holds=answer("cloudwatch:PromqlSeries", success(None))),
-    _series("two selectors", _UP, _REQUESTS, holds=_requests, differs={FAILURE: reasons.SELECTORS_JOINED}),
+    _series(
+        "two selectors", _UP, _REQUESTS, holds=_requests, differs={FAILURE: reasons.SELECTORS_JOINED}, is_slow=True
+    ),
     _series(
         "without a time range",
         _UP,
         arguments={"start": None, "end": None},
         differs={FAILURE: reasons.RANGE_NEEDED},
+        is_slow=True,
     ),
-    _series("no selector", cause="match", differs=UNTOLD),
+    _series("no selector", cause="match", differs=UNTOLD, is_slow=True),
     _labels("all"),
     _labels("of a selector", {"match": [_REQUESTS]}, holds=_requests),
     _labels("in a time range", {"start": _RANGE["start"], "end": _RANGE["end"]}),
-    _labels("denied", holds=deny("cloudwatch:PromqlLabels"), cause="PromqlLabels", differs=UNTOLD),
+    _labels("denied", holds=deny("cloudwatch:PromqlLabels"), cause="PromqlLabels", differs=UNTOLD, is_slow=True),
 )

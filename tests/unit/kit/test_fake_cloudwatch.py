@@ -5,6 +5,7 @@ import json
 from typing import Any
 
 import pytest
+from botocore import xform_name
 from botocore.exceptions import ClientError
 
 from tests.kit.fake_aws import FakeAws, expected_value
@@ -169,6 +170,45 @@ async def test_operations_see_one_form_of_parameters(aws: FakeAws, client: MakeC
     in_query, in_json = (asked.parameters for asked in aws.requests)
     assert {name: value for name, value in in_query.items() if name not in ("Action", "Version")} == in_json
     assert (in_json["MaxDatapoints"], in_json["MetricDataQueries"][1]["ReturnData"]) == ("100", "false")
+
+
+REQUESTS: dict[str, dict[str, Any]] = {
+    "describe_alarms": {"AlarmTypes": BOTH_TYPES},
+    "describe_alarm_history": {"AlarmTypes": BOTH_TYPES},
+    "describe_insight_rules": {},
+    "get_dashboard": {"DashboardName": f"dashboard-{ACCOUNT}"},
+    "get_insight_rule_report": {
+        "RuleName": f"rule-{ACCOUNT}",
+        "StartTime": START,
+        "EndTime": START + dt.timedelta(hours=1),
+        "Period": 300,
+        "Metrics": ["Sum"],
+    },
+    "get_metric_data": {
+        "MetricDataQueries": [_cpu()],
+        "StartTime": START,
+        "EndTime": START + dt.timedelta(hours=1),
+    },
+    "get_metric_widget_image": {"MetricWidget": '{"metrics": [["AWS/EC2", "CPUUtilization"]]}'},
+    "list_dashboards": {},
+    "list_metrics": {},
+}
+
+
+@pytest.mark.parametrize("operation", REQUESTS)
+async def test_both_protocols_say_the_same(aws: FakeAws, client: MakeClient, operation: str) -> None:
+    answers = []
+    for protocol in ("query", "json"):
+        cloudwatch = await client("cloudwatch", aws.issue(ACCOUNT), protocol=protocol)
+        answer = await getattr(cloudwatch, operation)(**REQUESTS[operation])
+        del answer["ResponseMetadata"]
+        answers.append(answer)
+    assert answers[0] == answers[1]
+    assert any(answers[0].values())
+
+
+def test_every_operation_is_compared_in_both_protocols(aws: FakeAws) -> None:
+    assert {xform_name(operation) for operation in aws.cloudwatch.operations} == set(REQUESTS)
 
 
 async def test_newer_clients_get_the_query_protocols_error_codes(aws: FakeAws, client: MakeClient) -> None:
