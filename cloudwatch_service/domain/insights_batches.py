@@ -18,7 +18,7 @@ from cloudwatch_service.domain.insights import (
 )
 from cloudwatch_service.domain.insights_order import Cells, apply_ending
 from cloudwatch_service.domain.insights_parts import NotAddable, PartedQuery, add_up, parted
-from cloudwatch_service.domain.insights_pipelines import Aggregation
+from cloudwatch_service.domain.insights_pipelines import Aggregation, without_blanks
 from cloudwatch_service.domain.log_groups import without_wildcard
 from servicekit.errors import invalid
 
@@ -68,10 +68,12 @@ class BatchQuery:
     timeout_s: float
 
     def query_of(self, part: Part, window: Window) -> InsightsQuery:
-        """What AWS is asked for a part and a time range: the text as given where it is the whole."""
+        """What AWS is asked for a part and a time range: the text as given where that has rows of the result."""
+        is_added_up = self.aggregation_of(part.region) is not None
         is_whole = len(self.parts) == 1 and window.depth == 0
-        text = self.query.pipeline.text if is_whole else self.query.part_text
-        limit = None if self.aggregation_of(part.region) else self.limit
+        is_as_given = not is_added_up and (is_whole or not self.query.pipeline.looks_at_one_event)
+        text = self.query.pipeline.text if is_as_given else self.query.part_text
+        limit = None if is_added_up else self.limit
         by_identifier = are_identifiers(part.log_groups)
         return InsightsQuery(part.log_groups, by_identifier, window.start_s, window.end_s, text, limit)
 
@@ -171,13 +173,17 @@ def whole(
             rows += (row for part, part_rows in own for row in _rows_of(batch, part, part_rows))
             continue
         try:
-            rows += _added_up(aggregation, region, own)
+            rows += _within_limit(batch, _added_up(aggregation, region, own))
         except NotAddable as error:
             warnings.append(f"{region}: its parts could not be added up: {error}; {_WAY_OUT}")
             continue
         if len(own) < len(batch.parts_of(region)):
             warnings.append(f"{region}: the values leave out the log groups whose queries failed")
     if len(batch.parts) == 1 and not was_split:
+        return rows, warnings
+    unseen = _unseen_order(batch, rows)
+    if unseen:
+        warnings.append(f"the rows of each region are ordered and limited by themselves: none shows {unseen}")
         return rows, warnings
     visible = batch.query.visible
     ordered = apply_ending(rows, batch.query.ending)
@@ -199,10 +205,27 @@ def describe(part: Part, window: Window) -> str:
 def _rows_of(batch: BatchQuery, part: Part, part_rows: Iterable[Cells]) -> list[BatchRow]:
     """The rows of one part, no more than it would have had without being divided by time."""
     label = label_of(part.log_groups)
-    rows = [BatchRow(part.region, label, cells) for cells in part_rows]
+    return _within_limit(batch, [BatchRow(part.region, label, cells) for cells in part_rows])
+
+
+def _within_limit(batch: BatchQuery, rows: list[BatchRow]) -> list[BatchRow]:
+    """The rows that AWS would have kept, had it been asked for all of them at once with the batch's limit."""
     if batch.limit is None or len(rows) <= batch.limit:
         return rows
     return apply_ending(rows, replace(batch.query.ending, limit=batch.limit))
+
+
+def _unseen_order(batch: BatchQuery, rows: Sequence[BatchRow]) -> str:
+    """What the rows of several regions cannot be ordered by, because their query sorts by it and shows it nowhere.
+
+    Other queries than indivisible ones are asked for it, so there an absent value is a value.
+    """
+    if not batch.query.pipeline.indivisible or len({row.region for row in rows}) < 2:
+        return ""
+    columns = {without_blanks(name) for row in rows for name, _ in row.cells}
+    ending = batch.query.ending
+    keys = (*ending.order, *ending.final_order)
+    return ", ".join(key.written for key in keys if without_blanks(key.column) not in columns)
 
 
 def _added_up(aggregation: Aggregation, region: str, found: Sequence[tuple[Part, Sequence[Cells]]]) -> list[BatchRow]:

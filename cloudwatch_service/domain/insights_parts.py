@@ -1,5 +1,6 @@
 """How a Logs Insights query is run in parts, and how the whole is made of them. It must not call anything."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -17,11 +18,12 @@ from cloudwatch_service.domain.insights_pipelines import (
     read_pipeline,
     without_blanks,
 )
-from cloudwatch_service.domain.query_tokens import split_at
+from cloudwatch_service.domain.query_tokens import Kind, split_at
 
 _SHOWN_BY_DEFAULT: Final = (TIMESTAMP, "@message")
 _HIDDEN_PREFIX: Final = "cwmcp_sort_"
 _MAKING_THE_ENDING: Final = frozenset({"sort", "limit", "head", "tail", "display"})
+_NAMED_GROUP: Final = re.compile(r"\(\?P?<(\w+)>")
 _NEWEST_FIRST: Final = SortKey(TIMESTAMP, TIMESTAMP, descending=True)  # what AWS does without a sort
 
 
@@ -158,9 +160,10 @@ def _names(stage: Stage) -> list[str]:
 
 
 def _parsed_names(stage: Stage) -> list[str]:
-    """The fields that a parse command makes."""
+    """The fields that a parse command makes: those after `as`, and the named groups of a regular expression."""
     place = next((place for place, token in enumerate(stage.tokens) if token.is_word("as")), len(stage.tokens))
-    return [token.text for token in stage.tokens[place + 1 :] if token.is_name]
+    groups = [name for token in stage.tokens if token.kind is Kind.REGEX for name in _NAMED_GROUP.findall(token.text)]
+    return [*groups, *(token.text for token in stage.tokens[place + 1 :] if token.is_name)]
 
 
 def _stages(pipeline: Pipeline, command: str) -> list[Stage]:

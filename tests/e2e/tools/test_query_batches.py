@@ -198,6 +198,27 @@ async def test_sums_over_more_than_50_log_groups_are_added_up(aws: FakeAws, alic
     assert asked == {"stats count(*) as n by host"}
 
 
+async def test_the_largest_groups_of_two_regions_are_chosen_by_aws_and_then_over_both(
+    aws: FakeAws, alice: Person
+) -> None:
+    """Of more than 10,000 groups AWS would otherwise give any, and the largest could be missing."""
+    found = {"us-east-1": [("a", "9"), ("b", "5")], "eu-west-1": [("c", "7"), ("d", "1")]}
+    aws.logs.plan_queries("stats", rows=lambda query: [{"ip": ip, "n": n} for ip, n in found[query.region]])
+    query = "stats count(*) as n by ip | sort n desc | limit 2"
+    answer = await alice.answer(BATCH, **_arguments(regions=list(found), query_string=query))
+    assert [(row["ip"], row["n"]) for row in answer["results"]] == [("a", "9"), ("c", "7")]
+    assert {call.parameters["queryString"] for call in aws.calls_of("logs:StartQuery")} == {query}
+
+
+async def test_an_order_that_rows_do_not_show_is_said(aws: FakeAws, alice: Person) -> None:
+    aws.logs.plan_queries("stats", rows=lambda query: [{"host": query.region}])
+    query = "stats avg(x) as slow by host | sort slow desc | limit 1 | display host"
+    answer = await alice.answer(BATCH, **_arguments(regions=["us-east-1", "eu-west-1"], query_string=query))
+    assert [row["host"] for row in answer["results"]] == ["us-east-1", "eu-west-1"]
+    (warning,) = answer["summary"]["warnings"]
+    assert "shows slow" in warning
+
+
 @pytest.mark.parametrize(("query", "named"), [("stats avg(x) by y", "avg()"), ("pattern @message", "pattern")])
 async def test_what_cannot_be_combined_exactly_is_refused(aws: FakeAws, alice: Person, query: str, named: str) -> None:
     names = _groups(aws, 51)

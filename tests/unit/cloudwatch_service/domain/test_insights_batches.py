@@ -82,6 +82,13 @@ def test_parts_of_a_sum_are_asked_for_all_groups() -> None:
     assert (asked.query_string, asked.limit) == ("stats count(*) by a", None)
 
 
+def test_one_part_of_a_region_is_ordered_and_limited_by_aws_before_it_cuts_the_groups() -> None:
+    """Of more groups than AWS gives, the largest are among those only when AWS orders them."""
+    batch = _batch("stats count(*) as n by a | sort n desc | limit 3", places=2, limit=9)
+    asked = [batch.query_of(part, batch.window) for part in batch.parts]
+    assert {(each.query_string, each.limit) for each in asked} == {(batch.query.pipeline.text, 9)}
+
+
 @pytest.mark.parametrize(
     ("changes", "field"),
     [
@@ -150,6 +157,15 @@ def test_an_indivisible_query_is_ordered_over_regions_too() -> None:
     assert [row[2] for row in _whole(batch, ["5", "1"], ["4.5", "0"])] == ["5", "4.5"]
 
 
+@pytest.mark.parametrize("ending", ["sort b desc", "sort b desc | limit 1", "limit 1 | sort b"])
+def test_an_order_by_what_no_row_shows_is_not_pretended(ending: str) -> None:
+    batch = _batch(f"stats avg(x) as b by a | {ending} | display a", places=2)
+    rows, [warning] = whole(batch, [(part, [(("a", part.region),)]) for part in batch.parts], was_split=False)
+    assert [row.cells[0][1] for row in rows] == ["eu-west-1", "us-east-1"]
+    assert "each region" in warning and warning.endswith("shows b")
+    assert whole(batch, [(batch.parts[1], [(("a", "1"),)])], was_split=False)[1] == []
+
+
 def test_one_query_stays_as_aws_gave_it() -> None:
     batch = _batch("fields a | sort a desc")
     assert [row[2] for row in _whole(batch, ["1", "3", "2"])] == ["1", "3", "2"]
@@ -168,6 +184,17 @@ def test_sums_are_added_per_region_and_then_ordered_over_all() -> None:
         ("us-east-1", "51 log groups", "7"),
         ("eu-west-1", "51 log groups", "3"),
     ]
+
+
+def test_no_more_sums_of_a_region_than_the_limit() -> None:
+    batch = _batch("stats count(*) as a by b | sort a desc", groups=51, places=2, limit=1)
+    sums = [[(("b", key), ("a", value)) for key, value in rows] for rows in ([("x", "1"), ("y", "3")], [("x", "5")])]
+    rows, warnings = whole(batch, list(zip(batch.parts, [*sums, *sums], strict=True)), was_split=False)
+    assert [(row.region, dict(row.cells)) for row in rows] == [
+        ("eu-west-1", {"b": "x", "a": "6"}),
+        ("us-east-1", {"b": "x", "a": "6"}),
+    ]
+    assert warnings == []
 
 
 def test_sums_that_leave_something_out_say_so() -> None:

@@ -92,6 +92,7 @@ def test_what_does_not_fit_is_not_guessed() -> None:
         ("filter a = 1 | sort @timestamp", None, set()),
         ("fields a as b | sort b", None, set()),
         ("parse @message '* *' as x, y | sort y", None, set()),
+        (r"parse @message /(?<x>\d+) (?P<y>.)/ | sort x, y", None, set()),
         ("display @message, `my-f` | sort `my-f`", None, set()),
         ("limit 5", None, set()),
         ("fields @message", None, set()),
