@@ -5,6 +5,7 @@ contains them, whatever AWS said.
 """
 
 import re
+from collections.abc import Iterable
 from typing import Final
 
 from pydantic import ValidationError
@@ -14,6 +15,8 @@ from servicekit.errors import Reason, ServiceError
 
 _MAX_MESSAGE_CHARACTERS: Final = 2_000
 _MAX_FAULTS: Final = 10
+_MAX_NAME_CHARACTERS: Final = 40
+_ALTERNATIVES: Final = (("str",), ("int",), ("float",))
 
 _SIGN_IN_AGAIN: Final = (
     "The sign-in is no longer accepted. Reconnect this server to sign in again, then repeat the call."
@@ -109,11 +112,19 @@ def cancelled_text() -> str:
     return "The call was cancelled before it had ended; what it was doing in AWS was stopped."
 
 
-def explain_arguments(tool_name: str, error: ValidationError) -> str:
-    """Which arguments of `tool_name` are wrong and why, by path; the values given are not repeated."""
-    faults = error.errors(include_url=False, include_input=False)
-    lines = [f"{tool_name}: {len(faults)} argument(s) not usable."]
-    lines += [f"- {_path(fault)}: {_reason(fault)}" for fault in faults[:_MAX_FAULTS]]
+def explain_arguments(tool_name: str, error: ValidationError, unknown: Iterable[str] = ()) -> str:
+    """Which arguments of `tool_name` are wrong and why, by path; the values given are not repeated.
+
+    `unknown` are names that it has no argument for: where one is missing, it was likely meant by one of them.
+    """
+    reasons: dict[str, list[str]] = {}
+    for fault in error.errors(include_url=False):
+        reasons.setdefault(_path(fault), []).append(_reason(fault))
+    lines = [f"{tool_name}: {len(reasons)} argument(s) not usable."]
+    lines += [f"- {path}: {' / '.join(why)}" for path, why in list(reasons.items())[:_MAX_FAULTS]]
+    names = _names(unknown)
+    if names:
+        lines.append(f"Not arguments of this tool: {names}.")
     return without_trigger_words("\n".join(lines))
 
 
@@ -143,8 +154,21 @@ def _references(error: ServiceError) -> str:
 
 
 def _path(fault: ErrorDetails) -> str:
-    return ".".join(str(part) for part in fault["loc"]) or "arguments"
+    """Where the fault is, without the alternative that pydantic adds for a choice of types."""
+    place = fault["loc"][:-1] if fault["loc"][-1:] in _ALTERNATIVES else fault["loc"]
+    return ".".join(map(str, place)) or "arguments"
 
 
 def _reason(fault: ErrorDetails) -> str:
+    """Pydantic's words where they are JSON's too; and what an object has instead of what it lacks."""
+    if fault["type"] == "tuple_type":
+        return "Input should be a list"
+    is_inside = len(fault["loc"]) > 1
+    if fault["type"] == "missing" and is_inside and isinstance(fault["input"], dict) and fault["input"]:
+        return f"Field required; given: {_names(fault['input'])}"
     return fault["msg"].removeprefix("Value error, ")
+
+
+def _names(names: Iterable[str]) -> str:
+    """The first names, each bounded, in a line."""
+    return ", ".join(" ".join(name.split())[:_MAX_NAME_CHARACTERS] for name in list(names)[:_MAX_FAULTS])

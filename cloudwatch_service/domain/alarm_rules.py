@@ -7,13 +7,14 @@ name or ARN, AT_LEAST takes a number, a state and a list of them; quoted names e
 import re
 from typing import Final
 
+from cloudwatch_service.domain.alarm_arns import parse_alarm
+
 _FUNCTION: Final = re.compile(r"(?<!\w)(?:ALARM|OK|INSUFFICIENT_DATA|(?P<at_least>AT_LEAST))\s*\(", re.IGNORECASE)
 _AT_LEAST_HEAD: Final = re.compile(r"[^,()]*,[^,()]*,\s*\(")
 _NAME: Final = re.compile(
     r"""\s*(?:"(?P<double>(?:\\.|[^"\\])*)"|'(?P<single>(?:\\.|[^'\\])*)'|(?P<bare>[^(),]*))\s*""", re.DOTALL
 )
 _ESCAPED: Final = re.compile(r"""\\(["'\\])""")
-_ARN_PARTS: Final = 7
 
 
 def component_names(rule: str) -> list[str]:
@@ -39,16 +40,9 @@ def _read_names(rule: str, position: int) -> tuple[list[str], int]:
         quoted = match["double"] if match["double"] is not None else match["single"]
         text = match["bare"].strip() if quoted is None else _ESCAPED.sub(r"\1", quoted)
         if text:
-            names.append(_name_in_arn(text))
+            names.append(parse_alarm(text).name)
         position = match.end()
         if not rule.startswith(",", position):
             break
         position += 1
     return names, position
-
-
-def _name_in_arn(reference: str) -> str:
-    """The name in arn:<partition>:cloudwatch:<region>:<account>:alarm:<name>, or `reference` when it is a name."""
-    parts = reference.split(":", _ARN_PARTS - 1)
-    is_arn = len(parts) == _ARN_PARTS and parts[0] == "arn" and parts[2] == "cloudwatch" and parts[5] == "alarm"
-    return parts[-1] if is_arn else reference

@@ -12,6 +12,7 @@ from cwmcp.cloudwatch.v1.dimension_pb2 import Dimension
 from cloudwatch_service.aws.alarms import find_alarm, find_alarms, list_active, list_names, read_history
 from cloudwatch_service.aws.concurrency import both
 from cloudwatch_service.aws.session import SessionSource
+from cloudwatch_service.domain.alarm_arns import parse_alarm, region_of
 from cloudwatch_service.domain.alarm_history import HistoryItem, TimeRangeSuggestion, history_query, suggest_time_ranges
 from cloudwatch_service.domain.alarm_rules import component_names
 from cloudwatch_service.domain.alarms import Alarm, AlarmType
@@ -56,15 +57,17 @@ class AlarmsServicer(AlarmsServiceServicer):
         context: grpc.aio.ServicerContext[pb.GetAlarmHistoryRequest, pb.GetAlarmHistoryResponse],
     ) -> pb.GetAlarmHistoryResponse:
         """Raises ServiceError. The alarm itself may be a warning, because its history is worth having."""
+        named = parse_alarm(required_text(request.alarm_name, "alarm_name"))
         query = history_query(
-            required_text(request.alarm_name, "alarm_name"),
+            named.name,
             time_or_none(request, "start_time"),
             time_or_none(request, "end_time"),
             request.history_item_type,
             count_or_default(request.max_items, _DEFAULT_MAX_ITEMS, "max_items"),
             now=self._now(),
         )
-        async with self._sessions.open(request.account, request.region) as session:
+        async with self._sessions.open(request.account, region_of(named, request.region)) as session:
+            named.check_account(session.account.account_id)
             (items, has_more), (alarm, warnings) = await both(
                 read_history(session, query), or_warning(find_alarm(session, query.alarm_name), "the alarm")
             )
@@ -82,9 +85,10 @@ class AlarmsServicer(AlarmsServiceServicer):
         context: grpc.aio.ServicerContext[pb.ListAlarmComponentsRequest, pb.ListAlarmComponentsResponse],
     ) -> pb.ListAlarmComponentsResponse:
         """Raises ServiceError."""
-        name = required_text(request.alarm_name, "alarm_name")
-        async with self._sessions.open(request.account, request.region) as session:
-            alarm = await find_alarm(session, name)
+        named = parse_alarm(required_text(request.alarm_name, "alarm_name"))
+        async with self._sessions.open(request.account, region_of(named, request.region)) as session:
+            named.check_account(session.account.account_id)
+            alarm = await find_alarm(session, named.name)
             if alarm is None:
                 return pb.ListAlarmComponentsResponse()
             names = component_names(alarm.rule or "")

@@ -104,7 +104,7 @@ def _type_name(alarm_type: int) -> str:
 class AlarmHistoryArguments(AccountArguments):
     """Arguments of get_alarm_history."""
 
-    alarm_name: str = Field(description="Exact name")
+    alarm_name: str = Field(description="Exact name or ARN")
     start_time: str | None = Field(None, description="ISO 8601; default: 24 h before end_time")
     end_time: str | None = Field(None, description="ISO 8601; default: now")
     history_item_type: str | None = Field(None, description="StateUpdate (default), ConfigurationUpdate or Action")

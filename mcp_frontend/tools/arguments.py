@@ -31,9 +31,10 @@ class Arguments(BaseModel):
         read: dict[str, Any] = {}
         for name, value in given.items():
             field = cls.model_fields.get(name)
-            if field is None or (value is None and not field.is_required()):
+            if field is not None and value is None and not field.is_required():
                 continue
-            read[name] = _decode(value) if isinstance(value, str) and _is_structured(field.annotation) else value
+            is_json = field is not None and isinstance(value, str) and _is_structured(field.annotation)
+            read[name] = _decode(value) if is_json else value
         return read
 
 

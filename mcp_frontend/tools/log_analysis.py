@@ -166,7 +166,7 @@ ANALYZE_LOG_GROUP: Final = Tool(
 
 DESCRIBE_LOG_GROUP_FIELDS: Final = Tool(
     name="describe_log_group_fields",
-    description="List the fields in log events and the percentage of events that have each.",
+    description="List the fields in log events and the percentage of events that have each, before writing a query.",
     arguments=LogGroupFieldsArguments,
     output=record("fields", fields=listing(OBJECT)),
     handle=_describe_log_group_fields,

@@ -130,7 +130,7 @@ EXECUTE_LOG_INSIGHTS_QUERY: Final = Tool(
 
 GET_LOGS_INSIGHT_QUERY_RESULTS: Final = Tool(
     name="get_logs_insight_query_results",
-    description="Get the status and the rows so far of a Logs Insights query by its id.",
+    description="Get the status and rows of a Logs Insights query by its id, after a time-out or to read further rows.",
     arguments=QueryResultsArguments,
     output=query_results.OUTPUT,
     wrapped=True,

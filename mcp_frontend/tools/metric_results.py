@@ -27,6 +27,12 @@ OUTPUT: Final = record(
         )
     ),
     messages=listing(OBJECT),
+    message=TEXT,
+)
+
+_NOTHING_FOUND: Final = (
+    "No points in this time. A metric is found only by its exact namespace, its name and all of its dimensions, in its "
+    "region; case matters. It may also have published nothing."
 )
 
 
@@ -71,7 +77,9 @@ def render(found: FoundSeries) -> JsonObject:
         remarks.append(_series_remark(len(found.series)))
     if share < total:
         remarks.append(_points_remark(sum(len(series["datapoints"]) for series in results), total, share))
-    return {"metricDataResults": results, "messages": found.messages + remarks}
+    result: JsonObject = {"metricDataResults": results, "messages": found.messages + remarks}
+    is_answered = all(series["statusCode"] == "Complete" for series in results)
+    return {**result, "message": _NOTHING_FOUND} if is_answered and not total else result
 
 
 def share_of_each(series: Sequence[list[pb.MetricSeries]], max_points: int) -> tuple[int, int]:

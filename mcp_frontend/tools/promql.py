@@ -120,7 +120,7 @@ _QUERY_OUTPUT: Final = record("resultType", resultType=TEXT, result=listing(OBJE
 EXECUTE_PROMQL_QUERY: Final = Tool(
     name="execute_promql_query",
     description=(
-        "Evaluate PromQL at one time. Select metrics by name and labels, such as "
+        "Evaluate PromQL at one time, on OpenTelemetry metrics (others: get_metric_data). Select by name and labels: "
         '{"http.server.active_requests", "@resource.service.name"="x"}.'
     ),
     arguments=QueryArguments,

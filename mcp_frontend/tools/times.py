@@ -88,4 +88,6 @@ def _parse_iso(text: str) -> timedelta | None:
 
 
 def _not_a_time(field: str) -> ServiceError:
-    return invalid(field, f"{field} must be an ISO 8601 time such as 2025-03-01T12:00:00Z (UTC if it has no offset)")
+    now = datetime.now(UTC)  # whoever writes "now-1h" does not know it
+    example = "an ISO 8601 time such as 2025-03-01T12:00:00Z (UTC if it has no offset)"
+    return invalid(field, f"{field} must be {example}; it is now {now:%Y-%m-%dT%H:%M:%SZ}")

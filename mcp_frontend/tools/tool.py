@@ -103,10 +103,12 @@ class Tool(Generic[A]):
 
 async def run(tool: Tool[Any], arguments: Mapping[str, Any] | None, call: ToolCall) -> CallToolResult:
     """The result of `tool`. Every failure but cancellation is a result too: marked as an error, worded for a model."""
+    given = dict(arguments or {})
     try:
-        checked = tool.arguments.model_validate(dict(arguments or {}))
+        checked = tool.arguments.model_validate(given)
     except ValidationError as error:
-        return error_result(explain_arguments(tool.name, error))
+        unknown = [name for name in given if name not in tool.arguments.model_fields]
+        return error_result(explain_arguments(tool.name, error, unknown))
     try:
         with deadline_in(call.timeout_s), raising_service_errors():
             answer = await tool.handle(checked, call)

@@ -87,5 +87,5 @@ FORMS: Final[dict[str, Form]] = {
     "get_promql_label_values": _form(beyond=["infos"]),
     "get_promql_series": _form(beyond=["start", "end", "infos"]),
     "get_promql_labels": _form(beyond=["infos"]),
-    "get_metric_data": _form(beyond=["metricDataResults[].period"]),
+    "get_metric_data": _form(beyond=["metricDataResults[].period", "message"]),
 }

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import ALICE_ACCOUNT, Person
+from tests.e2e.conftest import ALICE_ACCOUNT, BOB_ACCOUNT, Person
 from tests.kit.fake_aws import FakeAws
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -238,6 +238,20 @@ async def test_an_alarm_that_is_gone_keeps_its_history(aws: FakeAws, alice: Pers
     details = answer["alarm_details"]
     assert (details["alarm_type"], details["current_state"]) == ("Unknown", "Unknown")
     assert "No alarm of this name" in details["alarm_description"]
+
+
+async def test_an_alarm_may_be_named_by_its_arn(aws: FakeAws, alice: Person) -> None:
+    """As active alarms' actions, dashboards and composite rules name it; the region is that of the ARN."""
+    arn = f"arn:aws:cloudwatch:eu-west-1:{ALICE_ACCOUNT}:alarm:{ALARM}"
+    for components in (False, True):
+        answer = await alice.answer("get_alarm_history", alarm_name=arn, include_component_alarms=components)
+        assert answer["alarm_details"]["alarm_name"] == ALARM
+    asked = aws.calls_of("cloudwatch:DescribeAlarmHistory")
+    assert [(call.region, call.parameters["AlarmName"]) for call in asked] == [("eu-west-1", ALARM)] * 2
+    assert "eu-west-1" in await alice.failure("get_alarm_history", alarm_name=arn, region="us-east-1")
+    foreign = arn.replace(ALICE_ACCOUNT, BOB_ACCOUNT)
+    assert f"in account {BOB_ACCOUNT}" in await alice.failure("get_alarm_history", alarm_name=foreign)
+    assert len(aws.calls_of("cloudwatch:DescribeAlarmHistory")) == 2
 
 
 async def test_fault_avoided_percentile_alarms_keep_their_statistic(aws: FakeAws, alice: Person) -> None:

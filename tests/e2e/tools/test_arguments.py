@@ -50,6 +50,22 @@ async def test_every_fault_is_told_by_its_path(alice: Person) -> None:
     assert all(f"- {path}: " in text for path in ("dimensions.0.value", "statistic", "limit"))
 
 
+@pytest.mark.parametrize(
+    ("tool", "arguments", "words"),
+    [
+        ("recommend_indexes_loggroup", {"log_group_name": "/x"}, "Not arguments of this tool: log_group_name."),
+        ("execute_cwl_insights_batch", {"regions": "us-east-1"}, "- regions: Input should be a list\n"),
+        ("get_metric_data", {"dimensions": [{"Name": "a", "Value": "b"}]}, "name: Field required; given: Name, Value"),
+        ("get_metric_data", {**CPU, "start_time": "now-1h"}, "(UTC if it has no offset); it is now 2"),
+        ("get_metric_data", {**CPU, "start_time": True}, "1 argument(s) not usable.\n- start_time: "),
+    ],
+)
+async def test_a_failure_says_what_to_write_instead(
+    alice: Person, tool: str, arguments: dict[str, Any], words: str
+) -> None:
+    assert words in await alice.failure(tool, **arguments)
+
+
 @pytest.mark.parametrize("dimensions", [[DIMENSION], json.dumps([DIMENSION])])
 async def test_lists_may_come_as_json(aws: FakeAws, alice: Person, dimensions: Any) -> None:
     await alice.answer("get_metric_data", **CPU, dimensions=dimensions)

@@ -200,6 +200,8 @@ async def test_a_metric_that_there_is_not_is_an_empty_series(alice: Person) -> N
     answer = await alice.answer("get_metric_data", namespace="AWS/EC2", metric_name="Nonsense")
     (series,) = answer["metricDataResults"]
     assert (series["datapoints"], series["statusCode"]) == ([], "Complete")
+    assert "all of its dimensions" in answer["message"]
+    assert "message" not in await alice.answer("get_metric_data", **CPU)
 
 
 async def test_metrics_insights_by_parts(aws: FakeAws, alice: Person) -> None:

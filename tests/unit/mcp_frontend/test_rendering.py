@@ -148,6 +148,8 @@ class _Inner(BaseModel):
 
 class _Outer(BaseModel):
     items: list[_Inner]
+    rows: tuple[str, ...] = ()
+    when: str | int | float = 0
 
 
 def test_argument_faults_name_tool_path_and_reason_but_no_values() -> None:
@@ -157,6 +159,19 @@ def test_argument_faults_name_tool_path_and_reason_but_no_values() -> None:
     assert text.splitlines()[0] == "get_things: 1 argument(s) not usable."
     assert "- items.1.count: Input should be a valid integer" in text
     assert "hunter2" not in text
+
+
+def test_argument_faults_speak_of_json_and_of_what_was_given_instead() -> None:
+    with pytest.raises(ValidationError) as caught:
+        _Outer.model_validate({"items": [{"Count": "hunter2"}], "rows": "a,b", "when": []})
+    lines = explain_arguments("t", caught.value, ["item", "x" * 99]).splitlines()
+    assert lines == [
+        "t: 3 argument(s) not usable.",
+        "- items.0.count: Field required; given: Count",
+        "- rows: Input should be a list",
+        "- when: Input should be a valid string / Input should be a valid integer / Input should be a valid number",
+        f"Not arguments of this tool: item, {'x' * 40}.",
+    ]
 
 
 def test_many_argument_faults_are_counted_and_bounded() -> None:

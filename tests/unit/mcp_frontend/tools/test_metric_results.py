@@ -59,7 +59,11 @@ def test_one_series() -> None:
 
 
 def test_nothing_found() -> None:
-    assert _render() == {"metricDataResults": [], "messages": []}
+    nothing = _render()
+    assert "all of its dimensions" in nothing.pop("message")
+    assert nothing == {"metricDataResults": [], "messages": []}
+    assert "message" in _render([_piece([])])
+    assert "message" not in _render([_piece([], status="Forbidden")])
 
 
 def test_series_without_points() -> None:

@@ -74,6 +74,8 @@ def test_bad_times_name_the_field_and_give_an_example(value: str | float) -> Non
     assert caught.value.reason is Reason.INVALID_ARGUMENT
     assert caught.value.field == "end_time"
     assert "2025-03-01T12:00:00Z" in caught.value.message
+    now = datetime.fromisoformat(caught.value.message.rpartition("it is now ")[2])
+    assert timedelta(0) <= datetime.now(UTC) - now < timedelta(minutes=1)
 
 
 @given(st.text() | st.floats() | st.integers())

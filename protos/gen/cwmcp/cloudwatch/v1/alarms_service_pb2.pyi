@@ -125,9 +125,9 @@ class GetAlarmHistoryRequest(_message.Message):
     account: _builtins.str
     """The account's alias, or empty for the user's default."""
     region: _builtins.str
-    """The AWS region, or empty for the account's default."""
+    """The AWS region, or empty for that of the ARN or the account's default."""
     alarm_name: _builtins.str
-    """The alarm's exact name."""
+    """The alarm's exact name, or its ARN."""
     history_item_type: _builtins.str
     """StateUpdate, ConfigurationUpdate or Action; empty means StateUpdate."""
     max_items: _builtins.int
@@ -217,9 +217,9 @@ class ListAlarmComponentsRequest(_message.Message):
     account: _builtins.str
     """The account's alias, or empty for the user's default."""
     region: _builtins.str
-    """The AWS region, or empty for the account's default."""
+    """The AWS region, or empty for that of the ARN or the account's default."""
     alarm_name: _builtins.str
-    """The alarm's exact name."""
+    """The alarm's exact name, or its ARN."""
     def __init__(
         self,
         *,
