@@ -32,8 +32,12 @@ from servicekit.errors import Reason, ServiceError
 
 MAX_COLLECTED_ROWS: Final = 100_000
 MAX_COLLECTED_CHARACTERS: Final = 64_000_000
-"""What a batch may hold in memory before it is put together; queries that would add to it are not run any more."""
+"""What a batch may hold in memory before it is put together.
 
+Queries that would add to it are not run any more, and the rows of those that run already are left at AWS.
+"""
+
+_CHARACTERS_PER_CELL: Final = 100  # about what a cell needs beside its text
 _PROGRESS_EVERY_S: Final = 1.0
 _ATTEMPTS: Final = 2
 _BEFORE_RETRY_S: Final = 2.0
@@ -183,7 +187,7 @@ class _Runner:
     def _keep(self, part: Part, step: QueryStep) -> list[Cells]:
         rows = list(step.result.rows)
         self._rows += len(rows)
-        self._characters += sum(len(name) + len(value) for row in rows for name, value in row)
+        self._characters += sum(len(name) + len(value) + _CHARACTERS_PER_CELL for row in rows for name, value in row)
         self._summary.query_ids.append((part.region, step.result.query_id))
         return rows
 
@@ -238,8 +242,7 @@ class _Runner:
     async def _follow(self, session: UserSession, part: Part, window: Window) -> QueryStep:
         if self._left_s < _SHORTEST_RUN_S:
             raise self._too_late()
-        if self._is_full_up:
-            raise ServiceError(Reason.DEADLINE_EXCEEDED, f"not run, because the batch has {self._rows:,} rows already")
+        self._check_room("not run")
         query = self._batch.query_of(part, window)
         self._running += 1
         try:
@@ -249,6 +252,8 @@ class _Runner:
                 async for step in steps:
                     if step.result.statistics is not None:
                         self._scanned[step.result.query_id] = int(step.result.statistics.bytes_scanned)
+            if step.result.rows:
+                self._check_room(f"the rows of query {step.result.query_id} are left out")
             return step
         finally:
             self._running -= 1
@@ -260,6 +265,12 @@ class _Runner:
     @property
     def _is_full_up(self) -> bool:
         return self._rows >= MAX_COLLECTED_ROWS or self._characters >= MAX_COLLECTED_CHARACTERS
+
+    def _check_room(self, otherwise: str) -> None:
+        """Raises ServiceError, which says what happens `otherwise`, when no more rows fit into memory."""
+        if self._is_full_up:
+            message = f"{otherwise}, because the batch has {self._rows:,} rows already"
+            raise ServiceError(Reason.DEADLINE_EXCEEDED, message)
 
     def _too_late(self) -> ServiceError:
         return ServiceError(Reason.DEADLINE_EXCEEDED, "no time was left to run it; use fewer log groups or regions")

@@ -1,5 +1,6 @@
 """The tool that runs one Logs Insights query over many log groups and regions."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -59,9 +60,10 @@ async def _execute_batch(arguments: QueryBatchArguments, call: ToolCall) -> Json
 
 @dataclass(slots=True)
 class _FoundRows:
-    """The rows of a batch of which messages come in."""
+    """The rows of a batch of which messages come in, no more than a result has room for."""
 
     rows: list[pb.QueryBatchRow] = field(default_factory=list)
+    characters: int = 0
 
     async def follow(self, request: pb.RunQueryBatchRequest, call: ToolCall) -> pb.QueryBatchSummary:
         """Collect the rows; returns the summary. Raises AioRpcError or ServiceError."""
@@ -73,13 +75,21 @@ class _FoundRows:
                 if kind == "summary":
                     return response.summary
                 if kind == "rows":
-                    self.rows.extend(response.rows.rows)
+                    self._take(response.rows.rows)
                 elif kind == "progress" and call.progress is not None:
                     step += 1
                     await call.progress(float(step), None, _progress_message(response.progress))
         finally:
             stream.cancel()  # whoever stops reading stops the queries at AWS; at the end it does nothing
         raise ServiceError(Reason.INTERNAL, "the batch ended without a summary")
+
+    def _take(self, rows: Iterable[pb.QueryBatchRow]) -> None:
+        """Keep the first ones that fit and one more, by which it is seen that there are more."""
+        for row in rows:
+            if self.characters > query_results.MAX_ROW_CHARACTERS:
+                return
+            self.characters += query_results.characters_of(query_results.cells_of(row.fields))
+            self.rows.append(row)
 
 
 def _row(row: pb.QueryBatchRow) -> Row:

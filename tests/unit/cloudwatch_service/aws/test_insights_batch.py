@@ -243,8 +243,31 @@ async def test_no_more_is_collected_than_fits(monkeypatch: pytest.MonkeyPatch) -
     aws = _Aws(lambda _: _rows(1, 2))
     result = await _run(aws, _batch(groups=1_000))
     assert len(aws.asked) < 20
-    assert result.summary.failed_chunks == 20 - len(aws.asked)
+    assert (len(result.rows), result.summary.failed_chunks) == (2, 19)
     assert any("rows already" in warning for warning in result.summary.warnings)
+
+
+async def test_no_more_is_collected_than_fits_of_queries_that_run_at_the_same_time_either(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(insights_batch, "MAX_COLLECTED_ROWS", 2)
+    aws = _Aws(lambda _: _rows(1, 2, status="Complete" if len(aws.asked) == MAX_RUNNING else "Running"))
+    result = await _run(aws, _batch(groups=50 * MAX_RUNNING))
+    assert aws.most_running == MAX_RUNNING
+    assert len(result.rows) == 2
+    assert result.summary.failed_chunks == MAX_RUNNING - 1
+    left_out = [warning for warning in result.summary.warnings if "are left out" in warning]
+    assert len(left_out) == MAX_RUNNING - 1
+    assert all(
+        f"query {query_id} " in " ".join(left_out) for query_id in set(aws.asked) - {result.summary.query_ids[0][1]}
+    )
+
+
+async def test_many_small_cells_count_for_what_they_need(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(insights_batch, "MAX_COLLECTED_CHARACTERS", 300)
+    aws = _Aws(lambda _: _rows(1, 2, 3))
+    result = await _run(aws, _batch(groups=1_000))
+    assert len(result.rows) == 3
 
 
 async def test_a_batch_that_may_not_scan_anything_is_refused() -> None:
