@@ -19,7 +19,7 @@ Ts = TypeVarTuple("Ts")
 
 
 class WorkerBroken(Exception):
-    """A worker process ended in the middle of its work; the next call gets another one."""
+    """A worker process ended in the middle of its work, or none could be started; the next call gets another one."""
 
 
 class WorkerProcesses:
@@ -37,9 +37,16 @@ class WorkerProcesses:
         WorkerBroken, and what the function raises.
         """
         async with self._turn:
-            executor = self._executor = self._executor or self._start()
             try:
-                return await asyncio.get_running_loop().run_in_executor(executor, function, *args)
+                executor = self._executor = self._executor or self._start()
+                work = asyncio.get_running_loop().run_in_executor(executor, function, *args)
+            except (OSError, BrokenProcessPool) as error:  # no process, memory or semaphore to be had
+                unusable, self._executor = self._executor, None
+                if unusable is not None:
+                    unusable.shutdown(wait=False, cancel_futures=True)
+                raise WorkerBroken(f"no worker process could be started for {function.__name__}: {error}") from error
+            try:
+                return await work
             except BrokenProcessPool as error:
                 if self._executor is executor:
                     self._executor = None

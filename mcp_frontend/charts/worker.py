@@ -52,7 +52,7 @@ class ChartWorker:
         except TimeoutError as error:
             raise ChartError("drawing takes longer than the call may") from error
         except WorkerBroken as error:
-            _log.warning("the drawing process ended in the middle of a chart")
+            _log.warning("a chart was not drawn: %s", error)
             raise ChartError("the drawing process ended; ask again") from error
         except DrawingError as error:
             _log.warning("a chart was not drawn: %s", error)

@@ -1,6 +1,7 @@
 """Work in other processes: done there, lost by nobody, ended with the service."""
 
 import asyncio
+import errno
 import os
 import signal
 import sys
@@ -54,6 +55,22 @@ async def test_a_worker_that_breaks_down_is_replaced() -> None:
     workers = WorkerProcesses(1)
     with pytest.raises(WorkerBroken, match="_exit"):
         await workers.run(os._exit, 3)
+    assert await workers.run(os.getpid) != os.getpid()
+    await workers.close()
+
+
+@pytest.mark.parametrize(
+    "what", ["multiprocessing.synchronize.SemLock.__init__", "multiprocessing.process.BaseProcess.start"]
+)
+async def test_a_worker_that_cannot_be_started_is_a_broken_one(monkeypatch: pytest.MonkeyPatch, what: str) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EAGAIN, "nothing left")
+
+    workers = WorkerProcesses(1)
+    with monkeypatch.context() as patch:
+        patch.setattr(what, refuse)
+        with pytest.raises(WorkerBroken, match="nothing left"):
+            await workers.run(os.getpid)
     assert await workers.run(os.getpid) != os.getpid()
     await workers.close()
 

@@ -1,6 +1,7 @@
 """LogsService over a scripted AWS."""
 
 import asyncio
+import threading
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -10,6 +11,7 @@ from cwmcp.cloudwatch.v1 import logs_service_pb2 as pb
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from cloudwatch_service.aws.insights import Pace
+from cloudwatch_service.rpc import logs
 from cloudwatch_service.rpc.logs import LogsServicer
 from servicekit.deadlines import deadline_in
 from servicekit.errors import Reason, ServiceError
@@ -327,6 +329,21 @@ async def test_a_saved_query_is_found_and_run() -> None:
     assert [(one.query.status, one.done) for one in responses] == [("Scheduled", False), ("Complete", True)]
     [asked] = session.parameters_of("start_query")
     assert (asked["queryString"], asked["logGroupNames"], asked["limit"]) == ("limit 3", ["/app"], 7)
+
+
+async def test_looking_for_a_saved_query_leaves_the_event_loop_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads: list[str] = []
+
+    def find(*_: Any) -> None:
+        threads.append(threading.current_thread().name)
+        raise denied("describe_query_definitions")
+
+    monkeypatch.setattr(logs, "find_saved_query", find)
+    session = FakeSession({"describe_query_definitions": [{"queryDefinitions": []}]})
+    with pytest.raises(ServiceError):
+        await anext(aiter(_servicer(FakeSessions(session)).RunSavedQuery(_saved_request(), CONTEXT)))
+    assert len(threads) == 1
+    assert threads != [threading.main_thread().name]
 
 
 async def test_a_saved_query_with_a_source_is_started_without_log_groups() -> None:
