@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
+T = TypeVar("T")
 First = TypeVar("First")
 Second = TypeVar("Second")
 
@@ -19,8 +20,8 @@ async def both(first: Coroutine[Any, Any, First], second: Coroutine[Any, Any, Se
     return first_task.result(), second_task.result()
 
 
-async def outlast(work: Coroutine[Any, Any, None]) -> None:
-    """Run `work` to its end even when the caller is cancelled meanwhile; the cancellation goes on afterwards."""
+async def outlast(work: Coroutine[Any, Any, T]) -> T:
+    """The result of `work`, run to its end even when the caller is cancelled meanwhile, which goes on afterwards."""
     task = asyncio.create_task(work)
     cancellation: asyncio.CancelledError | None = None
     while not task.done():
@@ -30,4 +31,4 @@ async def outlast(work: Coroutine[Any, Any, None]) -> None:
             cancellation = error
     if cancellation is not None:
         raise cancellation
-    task.result()
+    return task.result()

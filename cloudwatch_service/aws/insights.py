@@ -22,6 +22,8 @@ _log = logging.getLogger(__name__)
 _FIRST_DELAY_S: Final = 0.2
 _DELAY_FACTOR: Final = 1.5
 _MANY_ROWS: Final = 1_000  # from here on parsing takes long enough to make other users wait
+_BEFORE_STOPPING_AGAIN_S: Final = (1.0, 2.0, 4.0)  # beyond what botocore tries: a query left alone costs for an hour
+_MAY_PASS: Final = (Reason.AWS_THROTTLED, Reason.AWS_UNAVAILABLE)
 # How queries that did not end by themselves are recorded; AWS's own words are for those that did.
 _STOPPED: Final = "Stopped"
 _TIMED_OUT: Final = "TimedOut"
@@ -57,7 +59,7 @@ async def run_query(
     admitted = await session.scan_control.admit(session, query)
     running_id, status = "", _STOPPED
     try:
-        query_id = running_id = await _start(session, query, admitted)
+        query_id = running_id = await _start(session, query, admitted, pace)
         yield QueryStep(QueryResult(query_id, "Scheduled"), done=False)
         delay_s = _FIRST_DELAY_S
         while True:
@@ -70,11 +72,11 @@ async def run_query(
             yield QueryStep(progress, done=False)
             delay_s = min(delay_s * _DELAY_FACTOR, pace.longest_delay_s)
         running_id, status = "", _TIMED_OUT if timed_out else progress.status
-        if timed_out:
-            await outlast(_stop(session, query_id))
+        if timed_out and not await outlast(_stop(session, query_id)):
+            running_id = query_id  # whoever waits gets the rows before it is tried again
         yield QueryStep(await _parse(query_id, answer), done=True, timed_out=timed_out)
     finally:
-        await outlast(_wind_up(session, admitted, running_id, status))
+        await outlast(_wind_up(session, admitted, running_id, status, pace))
 
 
 async def get_results(session: UserSession, query_id: str) -> QueryResult:
@@ -106,14 +108,14 @@ async def _poll(session: UserSession, query_id: str, delay_s: float, ends: float
             delay_s = pace.longest_delay_s
 
 
-async def _wind_up(session: UserSession, admitted: AdmittedQuery, running_id: str, status: str) -> None:
+async def _wind_up(session: UserSession, admitted: AdmittedQuery, running_id: str, status: str, pace: Pace) -> None:
     """Stop the query if it still runs, and close its account."""
     if running_id:
-        await _stop(session, running_id)
+        await _stop_persistently(session, running_id, pace)
     await admitted.close(status)
 
 
-async def _start(session: UserSession, query: InsightsQuery, admitted: AdmittedQuery) -> str:
+async def _start(session: UserSession, query: InsightsQuery, admitted: AdmittedQuery, pace: Pace) -> str:
     """The id of the started query. When cancelled meanwhile, waits for the id, to stop what nobody waits for."""
     parameters: dict[str, Any] = {
         "startTime": query.start_s,
@@ -128,7 +130,7 @@ async def _start(session: UserSession, query: InsightsQuery, admitted: AdmittedQ
     try:
         return await asyncio.shield(starting)
     except asyncio.CancelledError:
-        await outlast(_stop_once_started(session, starting))
+        await outlast(_stop_once_started(session, starting, pace))
         raise
 
 
@@ -140,17 +142,31 @@ async def _query_id(session: UserSession, parameters: Mapping[str, Any], admitte
     return query_id
 
 
-async def _stop_once_started(session: UserSession, starting: asyncio.Task[str]) -> None:
+async def _stop_once_started(session: UserSession, starting: asyncio.Task[str], pace: Pace) -> None:
     try:
         query_id = await starting
     except ServiceError:
         return
+    await _stop_persistently(session, query_id, pace)
+
+
+async def _stop_persistently(session: UserSession, query_id: str, pace: Pace) -> None:
+    """Stop the query, also when AWS does not take every request at first."""
+    for pause_s in _BEFORE_STOPPING_AGAIN_S:
+        if await _stop(session, query_id):
+            return
+        await pace.sleep(pause_s)
     await _stop(session, query_id)
 
 
-async def _stop(session: UserSession, query_id: str) -> None:
-    """Stop the query whatever became of the call; a refusal is logged, because the query may just have ended."""
+async def _stop(session: UserSession, query_id: str) -> bool:
+    """Stop the query whatever became of the call; False where trying again may help.
+
+    A refusal is logged, because the query may just have ended.
+    """
     try:
         await session.call_detached("logs", "stop_query", queryId=query_id)
     except ServiceError as error:
         _log.warning("query %s could not be stopped: %s", query_id, error)
+        return error.reason not in _MAY_PASS
+    return True

@@ -171,6 +171,16 @@ async def test_fault_avoided_a_cancelled_call_stops_its_query(aws: FakeAws, alic
     await until(lambda: not aws.running_queries and bool(aws.calls_of("logs:StopQuery")))
 
 
+async def test_a_stop_that_aws_throttles_is_repeated_until_the_query_is_stopped(aws: FakeAws, alice: Person) -> None:
+    aws.logs.plan_queries("fields", polls=None)
+    aws.throttle("logs:StopQuery", times=4)  # botocore tries three times
+    call = asyncio.create_task(alice.call("execute_log_insights_query", **QUERY))
+    await until(lambda: bool(aws.running_queries))
+    call.cancel()
+    await asyncio.gather(call, return_exceptions=True)
+    await until(lambda: not aws.running_queries, timeout_s=20)
+
+
 async def test_a_status_that_aws_does_not_know_yet_is_no_end(aws: FakeAws, alice: Person) -> None:
     aws.answer("logs:GetQueryResults", {"status": "Unknown"}, times=2)
     answer = await alice.answer("execute_log_insights_query", **QUERY)

@@ -184,6 +184,30 @@ async def test_refused_stop_does_not_hide_the_failure(caplog: pytest.LogCaptureF
     assert "q1 could not be stopped" in caplog.text
 
 
+@pytest.mark.parametrize("reason", [Reason.AWS_THROTTLED, Reason.AWS_UNAVAILABLE])
+async def test_a_stop_that_aws_does_not_take_is_repeated(reason: Reason) -> None:
+    refused = ServiceError(reason, "not now")
+    session = FakeSession(
+        {"start_query": [STARTED], "get_query_results": [RUNNING], "stop_query": [refused, refused, refused, STOPPED]}
+    )
+    time = FakeTime()
+    async with aclosing(run_query(session, QUERY, 30, time.pace)) as steps:
+        await anext(steps)
+    assert _stops(session) == [(True, "q1")] * 4
+    assert time.slept_s == [1.0, 2.0, 4.0]
+
+
+async def test_rows_at_the_timeout_do_not_wait_for_a_stop_that_is_repeated() -> None:
+    refused = ServiceError(Reason.AWS_THROTTLED, "not now")
+    session = FakeSession(
+        {"start_query": [STARTED], "get_query_results": [RUNNING] * 5, "stop_query": [refused, STOPPED]}
+    )
+    stops_at_the_end = 0
+    async for step in run_query(session, QUERY, 2, FakeTime().pace):
+        stops_at_the_end = len(_stops(session)) if step.done else 0
+    assert (stops_at_the_end, len(_stops(session))) == (1, 2)
+
+
 @pytest.mark.parametrize("steps_taken", [1, 2])
 async def test_early_close_stops_the_query(steps_taken: int) -> None:
     session = FakeSession({"start_query": [STARTED], "get_query_results": [RUNNING] * 5, "stop_query": [STOPPED]})
