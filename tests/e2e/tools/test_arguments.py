@@ -5,6 +5,7 @@
 
 import asyncio
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +16,38 @@ from tests.kit.fake_aws import FakeAws
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 DIMENSION = {"name": "InstanceId", "value": f"i-{ALICE_ACCOUNT}-1"}
+TESTS = Path(__file__).resolve().parents[2]
 CPU = {"namespace": "AWS/EC2", "metric_name": "CPUUtilization"}
+GROUP = f"/app/{BOB_ACCOUNT}/web"
+TIMES = {"start_time": "2026-11-23T00:00:00Z", "end_time": "2026-11-23T01:00:00Z"}
+RANGE = {"start": "2026-11-23T00:00:00Z", "end": "2026-11-23T01:00:00Z"}
+QUERY = {"log_group_names": [GROUP], "query_string": "fields @message", **TIMES}
+# Enough for each tool to ask AWS, and to answer.
+ARGUMENTS: dict[str, dict[str, Any]] = {
+    "describe_log_groups": {},
+    "analyze_log_group": {"log_group_arn": GROUP, **TIMES},
+    "execute_log_insights_query": QUERY,
+    "get_logs_insight_query_results": {"query_id": "q"},
+    "cancel_logs_insight_query": {"query_id": "q"},
+    "execute_cwl_insights_batch": {**QUERY, "regions": ["us-east-1"]},
+    "recommend_indexes_loggroup": {"log_group_identifier": GROUP},
+    "recommend_indexes_account": {},
+    "get_metric_data": CPU,
+    "get_metric_metadata": CPU,
+    "analyze_metric": CPU,
+    "get_recommended_metric_alarms": {"namespace": "Shop", "metric_name": "Orders"},
+    "execute_promql_query": {"query": '{"up"}'},
+    "execute_promql_range_query": {"query": '{"up"}', "step": "5m", **RANGE},
+    "get_promql_label_values": {"label_name": "__name__"},
+    "get_promql_series": {"match": ['{"up"}']},
+    "get_promql_labels": {},
+    "get_active_alarms": {},
+    "get_alarm_history": {"alarm_name": "x"},
+}
+CONTRACT: dict[str, Any] = {
+    tool["name"]: tool for tool in json.loads((TESTS / "contract" / "tool_contract.json").read_text())["tools"]
+}
+TOOLS_OF_THE_CONTRACT = list(CONTRACT)
 
 
 async def test_unknown_arguments_are_ignored(alice: Person) -> None:
@@ -107,22 +139,15 @@ async def test_a_region_that_there_is_not_is_named_before_any_call(aws: FakeAws,
     assert not aws.calls_of("cloudwatch:DescribeAlarms")
 
 
-@pytest.mark.parametrize(
-    ("tool", "arguments"),
-    [
-        ("get_active_alarms", {}),
-        ("get_alarm_history", {"alarm_name": f"alarm-{BOB_ACCOUNT}-1"}),
-        ("describe_log_groups", {}),
-        ("get_metric_data", CPU),
-        ("get_logs_insight_query_results", {"query_id": "q"}),
-        ("cancel_logs_insight_query", {"query_id": "q"}),
-    ],
-)
-async def test_fault_avoided_profile_name_has_an_effect_everywhere(
-    aws: FakeAws, eve: Person, tool: str, arguments: dict[str, Any]
-) -> None:
-    await eve.call(tool, profile_name="webshop", **arguments)
-    assert {request.account_id for request in aws.requests if request.service != "sts"} == {BOB_ACCOUNT}
+@pytest.mark.parametrize("tool", TOOLS_OF_THE_CONTRACT)
+async def test_fault_avoided_profile_name_has_an_effect_everywhere(aws: FakeAws, eve: Person, tool: str) -> None:
+    """The peer drops it in analyze_metric, get_recommended_metric_alarms and the queries of analyze_log_group."""
+    if "profile_name" not in {argument["name"] for argument in CONTRACT[tool]["arguments"]}:
+        assert tool == "get_metric_metadata"
+        return
+    await eve.call(tool, profile_name="webshop", **ARGUMENTS[tool])
+    asked = {request.account_id for request in aws.requests if request.service != "sts"}
+    assert asked == {BOB_ACCOUNT}
 
 
 async def test_a_profile_of_somebody_else_is_refused_with_ones_own(aws: FakeAws, alice: Person) -> None:
@@ -148,26 +173,15 @@ async def test_a_refusal_is_not_retried(aws: FakeAws, alice: Person) -> None:
     assert len(aws.calls_of("cloudwatch:DescribeAlarms")) == 1
 
 
-@pytest.mark.parametrize(
-    ("tool", "arguments", "is_wrapped"),
-    [
-        ("get_active_alarms", {}, False),
-        ("get_alarm_history", {"alarm_name": "x"}, True),
-        ("describe_log_groups", {}, False),
-        ("get_metric_data", CPU, False),
-        ("get_logs_insight_query_results", {"query_id": "q"}, True),
-        (
-            "execute_log_insights_query",
-            {"query_string": "f", "start_time": "2026-11-23", "end_time": "2026-11-23", "log_group_names": ["/x"]},
-            True,
-        ),
-    ],
-)
+@pytest.mark.parametrize("tool", TOOLS_OF_THE_CONTRACT)
 async def test_results_are_text_and_structure_wrapped_as_callers_know_it(
-    alice: Person, tool: str, arguments: dict[str, Any], is_wrapped: bool
+    aws: FakeAws, alice: Person, tool: str
 ) -> None:
-    result = await alice.call(tool, **arguments)
+    aws.answer("logs:StopQuery", {"success": True})
+    result = await alice.call(tool, **ARGUMENTS[tool])
+    assert not result.get("isError")
     structured = result["structuredContent"]
+    is_wrapped = CONTRACT[tool]["output"]["wrapped_in_result"]
     assert (list(structured) == ["result"]) == is_wrapped
     (content,) = result["content"]
     assert json.loads(content["text"]) == (structured["result"] if is_wrapped else structured)

@@ -313,6 +313,78 @@ async def test_bad_arguments(aws: FakeAws, alice: Person, arguments: dict[str, s
     assert words in await alice.failure("recommend_indexes_loggroup", **arguments)
 
 
+# Texts that use the field x, by their language and by whether they compare it for equality.
+USES: dict[tuple[str, bool], list[str]] = {
+    ("CWLI", True): [
+        *("filter x = 1", "filter a like /b/ and x = 'c'", "filter a > 1 or x = 2 # x like", "filter x in [1, 2]"),
+        *("filterIndex x = 1", "FILTER x='y|z'"),
+        *("filter (x = 1)", "filter `x` = 1", "filter 'y' = x"),  # missed by the peer
+    ],
+    ("CWLI", False): [
+        *("filter x != 1", "filter x < 1", "filter x > 1", "filter x <= 1", "filter x >= 1"),
+        *("filter x like /x = 1/", "filter x not like 'y'"),
+        *("fields a, x", "stats count(*) by bin(5m), x", "sort x desc"),
+        *("filter not x = 1", "display x", "dedup x", "filter a = 1 or x > 2"),  # missed by the peer
+    ],
+    ("PPL", True): ["where x = 1", "where x in ['a']", "source = y | where a > 1 and x = 2"],
+    ("PPL", False): [
+        *("where x != 1", "where x < 1", "where x > 1", "where x <= 1", "where x >= 1", "where x like '%a%'"),
+        *("fields x", "stats count() by x", "sort x"),
+    ],
+    ("SQL", True): [
+        *("SELECT * FROM g WHERE x = 'a'", "SELECT * FROM g WHERE x = 1", "SELECT * FROM g WHERE x IN ('a')"),
+        "SELECT * FROM g WHERE filterIndex('x' = 1)",
+    ],
+    ("SQL", False): [
+        *("SELECT * FROM g WHERE x LIKE 'a'", "SELECT * FROM g WHERE x NOT LIKE 'a'"),
+        *("SELECT * FROM g WHERE x != 1", "SELECT * FROM g WHERE x <> 1"),
+        *("SELECT x FROM g", "SELECT a FROM g GROUP BY x", "SELECT a FROM g ORDER BY x"),
+        *("SELECT * FROM g WHERE x < 1", "SELECT * FROM g WHERE x >= 1"),  # missed by the peer
+    ],
+    # The language is guessed where the history does not say it.
+    ("", True): ["SELECT a FROM g WHERE x = 1 ", "fields a | where x = 1", "SOURCE 'g' | where x = 1"],
+}
+# Where it is no field of the log: text, a regular expression, a comment, a function, or made by the query itself.
+NO_USES = [
+    "filter a = 'x = 1' and b like /x = 1/",
+    "fields a # | filter x = 1",
+    "fields a /* filter x = 1 */",
+    "filter x(a) = 1",
+    "stats count(*) as x by a | sort x",
+    "parse @message '*,*' as x, y | filter x = 1",
+]
+
+
+async def test_how_each_use_of_a_field_in_each_language_is_read(
+    aws: FakeAws, alice: Person, data: LogAnalysisData
+) -> None:
+    texts = [(language, text, wanted) for (language, wanted), own in USES.items() for text in own]
+    for number, (language, text, _) in enumerate(texts):
+        data.add_query(f"/g/{number:03}", text, time.time(), queryLanguage=language)
+    for number, text in enumerate(NO_USES):
+        data.add_query(f"/none/{number}", text, time.time())
+    found = {
+        each["log_group"]: {field["field_name"]: field["filter_equality_count"] for field in each["recommendations"]}
+        for each in (await alice.answer("recommend_indexes_account"))["log_group_results"]
+    }
+    read = {text: found.get(f"/g/{number:03}", {}).get("x") for number, (_, text, _) in enumerate(texts)}
+    assert read == {text: int(wanted) for _, text, wanted in texts}
+    assert not any("x" in found.get(f"/none/{number}", {}) for number in range(len(NO_USES)))
+
+
+async def test_what_aws_indexes_itself_is_never_recommended(aws: FakeAws, alice: Person, data: LogAnalysisData) -> None:
+    own = [
+        *("@timestamp", "@message", "@logStream", "@log", "@ptr", "@ingestionTime", "@aws.region", "@aws.account"),
+        *("@source.log", "@data_source_name", "@data_source_type", "@data_format", "traceId", "severityText"),
+        *("attributes.session.id", "action", "logStatus", "flowDirection", "type", "query_type", "transport", "rcode"),
+        *("httpRequest.country", "eventSource", "eventName", "awsRegion", "userAgent", "errorCode", "eventType"),
+        *("managementEvent", "readOnly", "eventCategory", "requestId"),
+    ]
+    data.add_query("/g", "filter " + " and ".join(f"{name} = 1" for name in [*own, "mine"]), time.time())
+    (result,) = (await alice.answer("recommend_indexes_account"))["log_group_results"]
+    assert _names(result) == ["mine"]
+
+
 async def test_advice_for_an_account(aws: FakeAws, alice: Person, data: LogAnalysisData) -> None:
     now_s = time.time()
     data.add_query("/a", "filter a = 1", now_s)

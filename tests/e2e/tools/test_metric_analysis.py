@@ -204,6 +204,31 @@ async def test_values_that_are_no_numbers_are_dropped(aws: FakeAws, alice: Perso
     assert (answer["data_points_found"], answer["data_quality"]["total_points"]) == (3, 2)
 
 
+@pytest.mark.parametrize(
+    ("gaps_s", "period_s"),
+    [([37, 37, 37], 37), ([57, 57, 120], 60), ([60, 120, 120, 60], 60), ([11, 11], 10), ([3_500, 3_500], 3_480)],
+)
+async def test_the_publishing_period_is_the_most_frequent_gap_or_one_of_cloudwatch_close_to_it(
+    aws: FakeAws, alice: Person, gaps_s: list[int], period_s: int
+) -> None:
+    at = [1_795_500_000 + sum(gaps_s[:number]) for number in range(len(gaps_s) + 1)]
+    result = {
+        "Id": "m1",
+        "Label": "Orders",
+        "Timestamps": [datetime.fromtimestamp(each, UTC).isoformat() for each in at],
+        "Values": [(-1.0) ** number for number in range(len(at))],
+        "StatusCode": "Complete",
+    }
+    aws.answer("cloudwatch:GetMetricData", {"MetricDataResults": [result]})
+    assert (await _analyze(alice))["data_quality"]["publishing_period_seconds"] == period_s
+
+
+async def test_around_a_mean_of_zero_there_is_no_coefficient_of_variation(aws: FakeAws, alice: Person) -> None:
+    _record(aws, [-1.0, 1.0, -1.0, 1.0])
+    statistics = (await _analyze(alice))["statistics"]
+    assert statistics == {"min": -1, "max": 1, "std_deviation": 1, "coefficient_of_variation": None, "median": 0}
+
+
 async def test_nothing_to_analyze(alice: Person) -> None:
     answer = await alice.answer("analyze_metric", **METRIC)
     assert set(answer) == {"message", "metric_info"}

@@ -282,7 +282,7 @@ async def test_several_queries(aws: FakeAws, alice: Person) -> None:
     queries = [
         {"id": "slow", "metric_stat": {**CPU, "statistic": "p99"}, "label": "slowest"},
         {"id": "own", "metric_stat": {**CPU_STAT, "period": 60}, "period": 300},
-        {"id": "hidden", "metric_stat": {**CPU_STAT, "period": 60}, "return_data": False},
+        {"id": "hidden", "metric_stat": {**CPU_STAT, "period": 10}, "return_data": False},
         {"id": "twice", "expression": "2 * slow"},
     ]
     answer = await alice.answer("get_metric_data", queries=queries, namespace="ignored", limit=3)
@@ -290,7 +290,7 @@ async def test_several_queries(aws: FakeAws, alice: Person) -> None:
     assert answer["metricDataResults"][0]["label"] == "slowest"
     asked = {query["Id"]: query for query in _asked(aws)["MetricDataQueries"]}
     assert asked["slow"]["MetricStat"]["Stat"] == "p99"
-    assert [asked[name]["MetricStat"]["Period"] for name in ("slow", "own", "hidden")] == ["180", "300", "60"]
+    assert [asked[name]["MetricStat"]["Period"] for name in ("slow", "own", "hidden")] == ["180", "300", "10"]
     assert asked["hidden"]["ReturnData"] == "false"
     assert (asked["twice"]["Expression"], asked["twice"]["Period"]) == ("2 * slow", "180")
     assert "Label" not in asked["own"]

@@ -5,6 +5,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any, Final
 
 import pytest
@@ -248,6 +249,50 @@ async def test_a_query_that_somebody_else_stopped_is_run_again(aws: FakeAws, ali
     answer = await alice.answer(BATCH, **_arguments())
     assert len(answer["results"]) == 3
     assert (answer["summary"]["retried_chunks"], answer["summary"]["successful_chunks"]) == (1, 1)
+
+
+@pytest.mark.parametrize(("status", "attempts"), [("Failed", 1), ("Cancelled", 2)])
+async def test_a_query_that_aws_ends_without_a_result_is_a_failed_part(
+    aws: FakeAws, alice: Person, status: str, attempts: int
+) -> None:
+    aws.logs.plan_queries("fields", status=status)
+    answer = await alice.answer(BATCH, **_arguments())
+    summary = answer["summary"]
+    assert (summary["failed_chunks"], summary["successful_chunks"], summary["re_chunked"]) == (1, 0, 0)
+    assert (summary["retried_chunks"], len(aws.calls_of("logs:StartQuery"))) == (attempts - 1, attempts)
+    (warning,) = summary["warnings"]
+    assert WEB in warning and status in warning
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["AccessDeniedException", "InvalidParameterException", "ResourceNotFoundException", "MalformedQueryException"],
+)
+async def test_fault_avoided_what_aws_refuses_is_not_asked_again(aws: FakeAws, alice: Person, code: str) -> None:
+    """The peer repeats a malformed query."""
+    aws.fail_next("logs:StartQuery", code, 400, "the cause", times=None)
+    summary = (await alice.answer(BATCH, **_arguments()))["summary"]
+    assert (summary["failed_chunks"], summary["retried_chunks"], len(summary["warnings"])) == (1, 0, 1)
+    assert "the cause" in summary["warnings"][0]
+    assert len(aws.calls_of("logs:StartQuery")) == 1
+
+
+async def test_of_one_region_seven_queries_run_at_once_and_begin_one_after_the_other(
+    aws: FakeAws, alice: Person
+) -> None:
+    """Of all batches together; a quarter of what AWS allows to everybody in the account."""
+    aws.logs.plan_queries("endless", polls=None)
+    groups = {"log_group_names": _groups(aws, 250), "query_string": "filter endless = 1"}
+    batches = [asyncio.create_task(alice.answer(BATCH, **_arguments(**groups), max_timeout=8)) for _ in range(2)]
+    await until(lambda: len(aws.running_queries) == 7)
+    begun = [query.started_at_s for query in aws.logs.insights.queries.values()]
+    assert all(later - earlier > 0.6 for earlier, later in pairwise(sorted(begun)))
+    await asyncio.sleep(1.5)  # as long as two more starts would take
+    assert len(aws.calls_of("logs:StartQuery")) == 7
+    for batch in batches:
+        batch.cancel()
+    await asyncio.gather(*batches, return_exceptions=True)
+    await until(lambda: not aws.running_queries)
 
 
 async def test_a_query_whose_time_runs_out_is_divided_down_to_a_second_and_stopped(aws: FakeAws, alice: Person) -> None:
