@@ -26,3 +26,5 @@ CASES: Final[tuple[Case, ...]] = (
     *promql.CASES,
     *alarms.CASES,
 )
+BY_WAIT: Final = tuple(sorted(CASES, key=lambda case: case.is_slow))
+"""The same in the order in which to compare them: those for which the peer needs long come last."""
