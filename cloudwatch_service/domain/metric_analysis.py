@@ -11,13 +11,21 @@ from typing import Final
 import numpy as np
 
 from cloudwatch_service.domain.seasonality import Seasonality, find_seasonality
-from cloudwatch_service.domain.series_grid import Floats, density_ratio, on_grid, publishing_period_s, valid_points
+from cloudwatch_service.domain.series_grid import (
+    Floats,
+    Integers,
+    density_ratio,
+    on_grid,
+    publishing_period_s,
+    valid_points,
+)
 from cloudwatch_service.domain.trend import Trend, find_trend
 
 WINDOW: Final = timedelta(days=14)
 """How far back an analysis looks: two weeks, of which CloudWatch still keeps every minute."""
 
 _OUTLIERS: Final = (0.001, 0.999)  # quantiles that season and trend see nothing beyond
+_DAY_MS: Final = 86_400_000
 _NO_MEAN: Final = 1e-10
 
 
@@ -50,7 +58,7 @@ def analyze(times_ms: Sequence[int], values: Sequence[float]) -> Findings | None
     if len(numbers) < 2:
         return None
     period_s = publishing_period_s(times)
-    grid = on_grid(times, np.clip(numbers, *np.quantile(numbers, _OUTLIERS)), period_s)
+    grid = on_grid(times, _without_outliers(times, numbers), period_s)
     return Findings(
         valid_points=len(numbers),
         publishing_period_s=period_s,
@@ -59,6 +67,20 @@ def analyze(times_ms: Sequence[int], values: Sequence[float]) -> Findings | None
         trend=find_trend(grid),
         statistics=_statistics(numbers),
     )
+
+
+def _without_outliers(times_ms: Integers, values: Floats) -> Floats:
+    """The values, outliers pulled in, but not those that come at the same time on most days.
+
+    A job of one minute a night makes fewer points than outliers may be, and is a season all the same.
+    """
+    pulled_in = np.clip(values, *np.quantile(values, _OUTLIERS))
+    outlying = np.flatnonzero(pulled_in != values)
+    _, places, counts = np.unique(times_ms[outlying] % _DAY_MS, return_inverse=True, return_counts=True)
+    days = (times_ms[-1] - times_ms[0]) / _DAY_MS
+    daily = outlying[counts[places] > max(1.0, days / 2)]
+    pulled_in[daily] = values[daily]
+    return np.asarray(pulled_in)
 
 
 def _statistics(values: Floats) -> Statistics:

@@ -3,12 +3,13 @@
 import math
 import time
 
+import numpy as np
 import pytest
 
 from cloudwatch_service.domain.metric_analysis import Findings, Statistics, analyze
 from cloudwatch_service.domain.seasonality import Seasonality
 from cloudwatch_service.domain.trend import Trend
-from tests.kit.series import DAY_S, noise, times, wave
+from tests.kit.series import DAY_S, job, noise, times, wave
 
 
 def test_few_points() -> None:
@@ -53,6 +54,20 @@ def test_outliers_count_in_statistics_but_not_in_season_and_trend() -> None:
     assert findings is not None
     assert findings.statistics.maximum == 1_000
     assert (findings.seasonality.season_s, findings.trend) == (DAY_S, Trend.NONE)
+
+
+@pytest.mark.parametrize("height", [100.0, -100.0])
+def test_a_minute_each_night_is_a_season_and_not_an_outlier(height: float) -> None:
+    """Fourteen of 20,160 points; an incident of as many is none."""
+    at = times()
+    nightly = job(at, DAY_S, 60, height) + noise(at, 1)
+    findings = analyze((at * 1_000).tolist(), nightly.tolist())
+    assert findings is not None
+    assert findings.seasonality.season_s == DAY_S
+    once = np.where((at >= at[9_000]) & (at < at[9_014]), height, 0) + noise(at, 1)
+    findings = analyze((at * 1_000).tolist(), once.tolist())
+    assert findings is not None
+    assert findings.seasonality.season_s == 0
 
 
 def test_two_weeks_of_minutes_are_judged_quickly() -> None:
