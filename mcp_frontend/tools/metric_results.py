@@ -32,7 +32,8 @@ OUTPUT: Final = record(
 
 _NOTHING_FOUND: Final = (
     "No points in this time. A metric is found only by its exact namespace, its name and all of its dimensions, in its "
-    "region; case matters. It may also have published nothing."
+    "region; case matters. It may also have published nothing, or its points of so short a period are no longer kept: "
+    "60 s for 15 days, 300 s for 63."
 )
 
 
