@@ -218,9 +218,9 @@ def _within_limit(batch: BatchQuery, rows: list[BatchRow]) -> list[BatchRow]:
 def _unseen_order(batch: BatchQuery, rows: Sequence[BatchRow]) -> str:
     """What the rows of several regions cannot be ordered by, because their query sorts by it and shows it nowhere.
 
-    Other queries than indivisible ones are asked for it, so there an absent value is a value.
+    Queries that look at one event at a time are asked for it, so there an absent value is a value.
     """
-    if not batch.query.pipeline.indivisible or len({row.region for row in rows}) < 2:
+    if batch.query.pipeline.looks_at_one_event or len({row.region for row in rows}) < 2:
         return ""
     columns = {without_blanks(name) for row in rows for name, _ in row.cells}
     ending = batch.query.ending
