@@ -1,6 +1,7 @@
 """Logs Insights queries: what may be asked, and what a GetQueryResults answer says. It must not call anything."""
 
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -22,6 +23,7 @@ Cells = tuple[tuple[str, str], ...]
 """A row: (field, value) in AWS's order."""
 
 _ENDED: Final = frozenset({"Complete", "Failed", "Cancelled", "Timeout"})
+_REGION_IN_ARN: Final = re.compile(r"arn:[^:]+:logs:(?P<region>[^:]+):")
 _POINTER_FIELD: Final = "@ptr"  # an opaque handle for GetLogRecord, of no use to a reader
 
 
@@ -107,6 +109,14 @@ def check_text(query_string: str, limit: int) -> None:
 def are_identifiers(log_groups: Iterable[str]) -> bool:
     """Whether StartQuery wants the log groups as identifiers, because an ARN is among them."""
     return any(group.startswith("arn:") for group in log_groups)
+
+
+def check_region(log_groups: Iterable[str], region: str) -> None:
+    """Raises ServiceError when an ARN is of another region than the one that is asked, where AWS would not find it."""
+    for group in log_groups:
+        found = _REGION_IN_ARN.match(group)
+        if found is not None and found["region"] != region:
+            raise invalid("region", f"{group} is in {found['region']} by its ARN, not in {region}")
 
 
 def check_timeout_s(timeout_s: float) -> float:

@@ -21,6 +21,7 @@ from cloudwatch_service.domain.insights import (
     InsightsQuery,
     QueryResult,
     QueryStatistics,
+    check_region,
     check_timeout_s,
     check_times,
     insights_query,
@@ -117,6 +118,7 @@ class LogsServicer(LogsServiceServicer):
     async def _steps(
         self, session: UserSession, query: InsightsQuery, timeout_s: float
     ) -> AsyncGenerator[pb.RunQueryResponse]:
+        check_region(query.log_groups, session.region)
         timeout_s = max(0.0, remaining_s(timeout_s + _RESERVE_S) - _RESERVE_S)
         async with aclosing(run_query(session, query, timeout_s, self._pace)) as steps:
             async for step in steps:

@@ -59,6 +59,18 @@ async def test_fault_avoided_an_arn_among_names_is_sent_as_an_identifier(aws: Fa
     assert _started(aws)["logGroupIdentifiers"] == [ARN]
 
 
+@pytest.mark.parametrize("arguments", [{"log_group_names": [ARN]}, {"log_group_identifiers": [f"{ARN}:*", WEB]}])
+async def test_an_arn_of_another_region_is_named_with_its_region(
+    aws: FakeAws, alice: Person, arguments: dict[str, Any]
+) -> None:
+    """AWS would say that there is no such log group."""
+    query = {**QUERY, "log_group_names": None, **arguments, "region": "eu-west-1"}
+    answer = await alice.answer("execute_log_insights_query", **query)
+    assert answer["status"] == "Error"
+    assert f"region: {ARN} is in us-east-1 by its ARN, not in eu-west-1" in answer["message"]
+    assert not aws.calls_of("logs:StartQuery")
+
+
 async def test_a_limit_of_zero_is_none(aws: FakeAws, alice: Person) -> None:
     await alice.answer("execute_log_insights_query", **QUERY | {"limit": 0})
     assert "limit" not in _started(aws)

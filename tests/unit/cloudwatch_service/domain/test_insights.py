@@ -9,6 +9,7 @@ from cloudwatch_service.domain.insights import (
     InsightsQuery,
     QueryResult,
     QueryStatistics,
+    check_region,
     check_timeout_s,
     insights_query,
     parse_progress,
@@ -122,3 +123,13 @@ def test_result_of_which_aws_says_nothing() -> None:
 )
 def test_which_status_is_an_end(status: str, ended: bool) -> None:
     assert QueryResult("q", status).ended is ended
+
+
+def test_an_arn_of_another_region_is_refused() -> None:
+    groups = ["/app", "arn:aws:logs:eu-west-1:111122223333:log-group:/app"]
+    check_region(groups, "eu-west-1")
+    check_region(groups[:1], "us-east-1")
+    with pytest.raises(ServiceError) as caught:
+        check_region(groups, "us-east-1")
+    assert caught.value.field == "region"
+    assert "is in eu-west-1" in caught.value.message
