@@ -39,7 +39,7 @@ def check_widget(widget_json: str, allowed_regions: Collection[str]) -> None:
 
 def _parse(widget_json: str) -> dict[str, Any]:
     try:
-        widget = json.loads(widget_json)
+        widget = json.loads(widget_json, object_pairs_hook=_each_once)
     except ValueError as error:
         raise invalid(_FIELD, f"it is not JSON: {error}") from error
     except RecursionError as error:
@@ -47,6 +47,14 @@ def _parse(widget_json: str) -> dict[str, Any]:
     if not isinstance(widget, dict):
         raise invalid(_FIELD, "it must be a JSON object, in the syntax of AWS's GetMetricWidgetImage")
     return widget
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The object of `pairs`. Raises ValueError for a name given twice: what is checked must be what AWS reads."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a name is given twice in an object")
+    return found
 
 
 def _is_side(value: Any) -> bool:

@@ -29,6 +29,7 @@ def test_good_widgets() -> None:
     [
         ("{", "not JSON"),
         ("[" * 50_000, "nested"),
+        ('{"region": "us-east-2", "metrics": [["A", "B"]], "region": "eu-west-1"}', "twice"),
         ([1], "JSON object"),
         ({}, "metrics"),
         ({"metrics": {}}, "metrics"),
