@@ -5,12 +5,14 @@ import json
 import logging
 import secrets
 import sys
-from typing import Any
+from typing import Any, Final
 
 from opentelemetry import trace
 
 from servicekit.errors import Reason, ServiceError
 from servicekit.identity import find_principal
+
+_OWN_LOGGERS: Final = ("__main__", "auth_service", "cloudwatch_service", "mcp_frontend", "servicekit")
 
 
 class JsonLines(logging.Formatter):
@@ -48,11 +50,16 @@ def log_incident(log: logging.Logger, place: str) -> ServiceError:
 
 
 def set_up(level: str) -> None:
-    """Send this process's logs to standard error from `level` on; chatty libraries from WARNING on."""
+    """Send this process's logs to standard error: our own from `level` on, those of libraries from WARNING on.
+
+    What libraries say below that is for their authors, and some of it is whole requests and answers.
+    """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    for name in ("botocore", "aiobotocore", "asyncio", "httpx", "mcp", "opentelemetry", "uvicorn.access", "urllib3"):
-        logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLogger().level))
+    own_level = logging.getLogger().level
+    logging.getLogger().setLevel(max(logging.WARNING, own_level))
+    for name in _OWN_LOGGERS:
+        logging.getLogger(name).setLevel(own_level)
     # uvicorn warns of every malformed request, which anybody can send at any rate.
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)

@@ -70,8 +70,9 @@ def _loggers_restored() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("_loggers_restored")
-@pytest.mark.parametrize(("level", "botocore"), [("debug", "WARNING"), ("ERROR", "ERROR")])
-def test_chatty_libraries_are_quieter_than_we_are(level: str, botocore: str) -> None:
+@pytest.mark.parametrize(("level", "of_libraries"), [("debug", "WARNING"), ("INFO", "WARNING"), ("ERROR", "ERROR")])
+@pytest.mark.parametrize("library", ["botocore", "sse_starlette.sse", "mcp.server", "one.nobody.has.thought.of"])
+def test_libraries_are_quieter_than_we_are(level: str, of_libraries: str, library: str) -> None:
     logs.set_up(level)
-    assert logging.getLevelName(logging.getLogger().level) == level.upper()
-    assert logging.getLevelName(logging.getLogger("botocore").level) == botocore
+    assert logging.getLevelName(logging.getLogger("servicekit.x").getEffectiveLevel()) == level.upper()
+    assert logging.getLevelName(logging.getLogger(library).getEffectiveLevel()) == of_libraries
