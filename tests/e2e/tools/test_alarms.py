@@ -200,6 +200,15 @@ async def test_suggestions_for_each_alarm_and_for_flapping(aws: FakeAws, alice: 
     assert "2 times" in suggestions[-1]["reason"]
 
 
+@pytest.mark.parametrize(("gap_s", "count"), [(3_600, 3), (3_601, 2)])
+async def test_changes_at_most_an_hour_apart_are_flapping(aws: FakeAws, alice: Person, gap_s: int, count: int) -> None:
+    aws.accounts[ALICE_ACCOUNT].alarm_history.clear()
+    for time in (NOON, NOON - timedelta(seconds=gap_s)):
+        _add_transition(aws, ALARM, time)
+    answer = await alice.answer("get_alarm_history", alarm_name=ALARM, **AROUND_NOON)
+    assert len(answer["time_range_suggestions"]) == count
+
+
 @pytest.mark.parametrize("data", ["not JSON", '{"oldState": null, "newState": "ALARM"}', "[]"])
 async def test_history_that_cannot_be_read_leaves_the_states_open(aws: FakeAws, alice: Person, data: str) -> None:
     aws.accounts[ALICE_ACCOUNT].alarm_history.clear()

@@ -184,6 +184,17 @@ async def test_fault_avoided_all_pages_of_history_and_policies(
     assert not _asked(aws)  # nothing is scanned where there is nothing to judge
 
 
+async def test_of_a_long_history_ten_thousand_queries_are_read(
+    aws: FakeAws, alice: Person, data: LogAnalysisData
+) -> None:
+    for _ in range(10_001):
+        data.add_query(NAME, "filter a = 1", time.time())
+    _events(aws, {"a": 1})
+    answer = await alice.answer("recommend_indexes_loggroup", log_group_identifier=NAME)
+    assert (answer["queries_analyzed"], answer["unique_queries"]) == (10_000, 1)
+    assert [call.parameters["maxResults"] for call in aws.calls_of("logs:DescribeQueries")] == [1_000] * 10
+
+
 @pytest.mark.parametrize(
     ("text", "warning"),
     [

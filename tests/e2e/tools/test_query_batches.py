@@ -277,6 +277,14 @@ async def test_fault_avoided_what_aws_refuses_is_not_asked_again(aws: FakeAws, a
     assert len(aws.calls_of("logs:StartQuery")) == 1
 
 
+async def test_a_throttled_start_is_tried_again_as_a_whole(aws: FakeAws, alice: Person) -> None:
+    aws.throttle("logs:StartQuery", times=3)  # as often as one call is tried
+    answer = await alice.answer(BATCH, **_arguments())
+    assert (answer["summary"]["retried_chunks"], answer["summary"]["successful_chunks"]) == (1, 1)
+    assert len(answer["results"]) == 3
+    assert len(aws.calls_of("logs:StartQuery")) == 4
+
+
 async def test_of_one_region_seven_queries_run_at_once_and_begin_one_after_the_other(
     aws: FakeAws, alice: Person
 ) -> None:
