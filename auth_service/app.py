@@ -10,16 +10,20 @@ from typing import Any
 import aioboto3
 import aiohttp
 from aiobotocore.config import AioConfig
+from botocore import UNSIGNED
 from cwmcp.auth.v1 import authentication_service_pb2_grpc as authentication_grpc
 from cwmcp.auth.v1 import credential_service_pb2_grpc as credential_grpc
 from cwmcp.auth.v1 import signing_key_service_pb2_grpc as signing_key_grpc
 from pydantic import ValidationError
 
+from auth_service.adapters.claimed_keys import ClaimedKeys
 from auth_service.adapters.jwks import JwksCache
 from auth_service.adapters.local_profile import LocalProfile
 from auth_service.adapters.policy_file import WatchedPolicy, read_issuers, read_policy
+from auth_service.adapters.sealing_keys import SealingKeys
 from auth_service.adapters.signing_keys import SigningKeys
-from auth_service.adapters.sts import RoleAssumer
+from auth_service.adapters.sts import RoleAssumer, WebIdentity
+from auth_service.adapters.token_exchange import TokenExchanger, read_secret
 from auth_service.authentication import LOCAL_GROUP, Authenticator, NoAuthentication, TokenAuthenticator, Voucher
 from auth_service.domain.issuers import Issuer, build_issuers
 from auth_service.domain.policy import Account, Grant, Policy
@@ -27,13 +31,16 @@ from auth_service.issuance import CredentialIssuer, Strategy
 from auth_service.rpc.authentication import AuthenticationServicer
 from auth_service.rpc.credentials import CredentialServicer
 from auth_service.rpc.signing_keys import SigningKeyServicer
+from auth_service.sealing import TokenSealing
 from auth_service.settings import AuthSettings
 from servicekit.assertions import AssertionVerifier
 from servicekit.aws_http import UnredirectedHttpSession
 from servicekit.background import in_background
+from servicekit.errors import ServiceError
 from servicekit.grpc_layers import ServiceRules
 from servicekit.grpc_server import HostedService, serving
 from servicekit.lifecycle import ConfigurationError
+from servicekit.logs import stamping
 from servicekit.telemetry.setup import tracing
 
 _log = logging.getLogger(__name__)
@@ -45,8 +52,9 @@ def check(settings: AuthSettings) -> None:
     settings.tls.read()
     SigningKeys(settings.signing_keys_dir)
     if settings.enable_auth:
-        _issuers(settings)
-        read_policy(_policy_file(settings))
+        SealingKeys(settings.sealing_keys_dir)
+        _check_exchange_secrets(_issuers(settings))
+        read_policy(_policy_file(settings), settings.excluded_strategies())
 
 
 @asynccontextmanager
@@ -56,11 +64,10 @@ async def open_service(settings: AuthSettings) -> AsyncIterator[None]:
         await stack.enter_async_context(tracing(_NAME, version("cloudwatch-mcp"), settings.otlp_endpoint))
         keys = SigningKeys(settings.signing_keys_dir)
         await stack.enter_async_context(in_background(keys.keep_reading()))
-        voucher = Voucher(keys, settings.assertion_audience)
         if settings.enable_auth:
-            authenticator, issuer = await _with_authentication(settings, voucher, stack)
+            authenticator, issuer = await _with_authentication(settings, keys, stack)
         else:
-            authenticator, issuer = _without_authentication(settings, voucher)
+            authenticator, issuer = _without_authentication(settings, keys)
         stack.push_async_callback(issuer.close)
 
         async def own_keys() -> Mapping[str, Any]:
@@ -105,21 +112,49 @@ def _services(
 
 
 async def _with_authentication(
-    settings: AuthSettings, voucher: Voucher, stack: AsyncExitStack
+    settings: AuthSettings, keys: SigningKeys, stack: AsyncExitStack
 ) -> tuple[Authenticator, CredentialIssuer]:
     issuers = _issuers(settings)
-    policy = WatchedPolicy(_policy_file(settings))
+    _check_exchange_secrets(issuers)
+    if settings.allow_token_claims:
+        stack.enter_context(stamping(development="token_claims"))
+        _log.warning("AUTH_ALLOW_TOKEN_CLAIMS=true: AWS keys are taken out of users' tokens; for development only")
+    policy = WatchedPolicy(_policy_file(settings), settings.excluded_strategies())
+    _warn_of_tokens_shown_to_aws(policy.current, issuers)
     await stack.enter_async_context(in_background(policy.keep_reading()))
     http = await stack.enter_async_context(aiohttp.ClientSession(headers={"User-Agent": _NAME}, trust_env=True))
     caches = {name: JwksCache(http, name, issuer.jwks_url) for name, issuer in issuers.items()}
     for cache in caches.values():
         stack.push_async_callback(cache.close)
+    sealing_keys = SealingKeys(settings.sealing_keys_dir)
+    await stack.enter_async_context(in_background(sealing_keys.keep_reading()))
+    sealing = TokenSealing(sealing_keys, lambda: policy.current)
+    voucher = Voucher(keys, settings.assertion_audience, sealing)
     authenticator = TokenAuthenticator(issuers, caches, voucher, required_scopes=settings.required_scopes)
-    sts = await stack.enter_async_context(_sts_client(settings))
-    return authenticator, CredentialIssuer(lambda: policy.current, {"assume_role": RoleAssumer(sts)})
+    strategies = await _strategies(settings, issuers, http, stack)
+    return authenticator, CredentialIssuer(lambda: policy.current, strategies, sealing=sealing)
 
 
-def _without_authentication(settings: AuthSettings, voucher: Voucher) -> tuple[Authenticator, CredentialIssuer]:
+async def _strategies(
+    settings: AuthSettings, issuers: Mapping[str, Issuer], http: aiohttp.ClientSession, stack: AsyncExitStack
+) -> dict[str, Strategy]:
+    """The ways to credentials by the name that accounts use."""
+    exchange = TokenExchanger(
+        http, {name: issuer.token_exchange for name, issuer in issuers.items() if issuer.token_exchange}
+    )
+    stack.push_async_callback(exchange.close)
+    strategies: dict[str, Strategy] = {
+        "assume_role": RoleAssumer(await stack.enter_async_context(_sts_client(settings))),
+        "web_identity": WebIdentity(
+            await stack.enter_async_context(_sts_client(settings, signature_version=UNSIGNED)), exchange
+        ),
+    }
+    if settings.allow_token_claims:
+        strategies["token_claims"] = ClaimedKeys({name: issuer.aws_key_claims for name, issuer in issuers.items()})
+    return strategies
+
+
+def _without_authentication(settings: AuthSettings, keys: SigningKeys) -> tuple[Authenticator, CredentialIssuer]:
     _log.warning("ENABLE_AUTH=false: every caller acts with this machine's own AWS access; for development only")
     alias = "local"
     account = Account(strategy="shared_profile", description="This machine's AWS profile")
@@ -128,11 +163,12 @@ def _without_authentication(settings: AuthSettings, voucher: Voucher) -> tuple[A
         grants=(Grant(groups=frozenset({LOCAL_GROUP}), accounts=(alias,), default_account=alias),),
     )
     strategies: dict[str, Strategy] = {"shared_profile": LocalProfile(settings.aws_profile)}
+    voucher = Voucher(keys, settings.assertion_audience)
     return NoAuthentication(voucher, settings.required_scopes), CredentialIssuer(lambda: policy, strategies)
 
 
-def _sts_client(settings: AuthSettings) -> Any:
-    """A regional STS client with the service identity from the default chain."""
+def _sts_client(settings: AuthSettings, **options: Any) -> Any:
+    """A regional STS client with the service identity from the default chain, unless the options leave it unsigned."""
     config = AioConfig(
         connect_timeout=3,
         read_timeout=10,
@@ -140,6 +176,7 @@ def _sts_client(settings: AuthSettings) -> Any:
         max_pool_connections=50,
         http_session_cls=UnredirectedHttpSession,
         user_agent_extra=f"cloudwatch-mcp/{version('cloudwatch-mcp')}",
+        **options,
     )
     return aioboto3.Session().client("sts", region_name=settings.aws_region, config=config)
 
@@ -152,6 +189,25 @@ def _issuers(settings: AuthSettings) -> dict[str, Issuer]:
     except ValidationError as error:
         faults = "; ".join(fault["msg"] for fault in error.errors(include_input=False))
         raise ConfigurationError(f"OAUTH_ISSUER, OAUTH_AUDIENCE, OAUTH_JWKS_URL: {faults}") from None
+
+
+def _check_exchange_secrets(issuers: Mapping[str, Issuer]) -> None:
+    """Raises ConfigurationError when a secret for a token exchange cannot be read."""
+    for issuer in issuers.values():
+        if issuer.token_exchange and issuer.token_exchange.client_secret_file:
+            try:
+                read_secret(issuer.token_exchange.client_secret_file)
+            except ServiceError as error:
+                path = issuer.token_exchange.client_secret_file
+                raise ConfigurationError(f"{issuer.issuer}: {error.message}: {path}") from None
+
+
+def _warn_of_tokens_shown_to_aws(policy: Policy, issuers: Mapping[str, Issuer]) -> None:
+    aliases = sorted(alias for alias, account in policy.accounts.items() if account.strategy == "web_identity")
+    names = sorted(name for name, issuer in issuers.items() if issuer.token_exchange is None)
+    if aliases and names:
+        message = "for %s, AWS STS is shown the tokens that clients present, as there is no token_exchange for %s"
+        _log.warning(message, ", ".join(aliases), ", ".join(names))
 
 
 def _policy_file(settings: AuthSettings) -> Path:

@@ -17,6 +17,9 @@ from auth_service.adapters.signatures import check_signature
 from auth_service.adapters.signing_keys import SigningKeys
 from auth_service.domain.access_tokens import check_claims, check_header, parse, read_principal
 from auth_service.domain.issuers import Issuer
+from auth_service.domain.policy import Policy
+from auth_service.domain.user_tokens import UserToken
+from auth_service.sealing import TokenSealing
 from servicekit import assertions
 from servicekit.errors import Reason, ServiceError
 from servicekit.identity import Principal, derive_user_id
@@ -46,6 +49,8 @@ class Verdict:
     assertion: bytes = field(repr=False)
     assertion_expires_at_s: float
     remembered_until_s: float
+    policy: Policy | None = field(default=None, repr=False)
+    """By which it was decided whether the assertion carries the user's token."""
 
 
 class Authenticator(Protocol):
@@ -59,12 +64,15 @@ class Authenticator(Protocol):
 class Voucher:
     """Signs assertions for one audience."""
 
-    def __init__(self, keys: SigningKeys, audience: str) -> None:
+    def __init__(self, keys: SigningKeys, audience: str, sealing: TokenSealing | None = None) -> None:
+        """`sealing` puts tokens into assertions where they are needed; None where no way to credentials needs any."""
         self._keys = keys
         self._audience = audience
+        self._sealing = sealing
 
-    def vouch(self, principal: Principal, token_expires_at_s: float, now_s: float) -> Verdict:
+    def vouch(self, principal: Principal, token_expires_at_s: float, now_s: float, token: str = "") -> Verdict:
         """An assertion of at most five minutes, ending with the token at the latest."""
+        policy = self._sealing.policy if self._sealing else None
         issued_at_s = int(now_s)
         expires_at_s = int(min(issued_at_s + assertions.MAX_LIFETIME_S, token_expires_at_s))
         key = self._keys.active
@@ -75,9 +83,14 @@ class Voucher:
             audience=self._audience,
             issued_at_s=issued_at_s,
             expires_at_s=expires_at_s,
+            sealed_token=self._sealing.seal(principal, UserToken(token, token_expires_at_s)) if self._sealing else "",
         )
         remembered_until_s = min(now_s + _VERDICT_LIFETIME_S, float(expires_at_s))
-        return Verdict(principal, token_expires_at_s, assertion, float(expires_at_s), remembered_until_s)
+        return Verdict(principal, token_expires_at_s, assertion, float(expires_at_s), remembered_until_s, policy)
+
+    def stands_by(self, verdict: Verdict) -> bool:
+        """Whether it would vouch in the same way now: a changed policy may ask for a token in the assertion."""
+        return self._sealing is None or verdict.policy is self._sealing.policy
 
 
 class TokenAuthenticator:
@@ -106,7 +119,9 @@ class TokenAuthenticator:
     async def authenticate(self, token: str, claimed_email: str) -> Verdict:
         """Raises ServiceError: TOKEN_*, SCOPE_INSUFFICIENT, EMAIL_MISMATCH, ISSUER_UNAVAILABLE."""
         digest = hashlib.sha256(token.encode(errors="surrogatepass")).digest()
-        verdict = self._verdicts.get(digest) or await self._judge(token, digest)
+        verdict = self._verdicts.get(digest)
+        if verdict is None or not self._voucher.stands_by(verdict):
+            verdict = await self._judge(token, digest)
         email = verdict.principal.email
         if claimed_email and email and claimed_email.casefold() != email.casefold():
             raise ServiceError(Reason.EMAIL_MISMATCH, "the e-mail named by the client is not that of the token")
@@ -140,7 +155,7 @@ class TokenAuthenticator:
             needed = " ".join(self._required_scopes)
             message = f"the token lacks the scope {' '.join(missing)}"
             raise ServiceError(Reason.SCOPE_INSUFFICIENT, message, details={"scope": needed})
-        return self._voucher.vouch(principal, expires_at_s, now_s)
+        return self._voucher.vouch(principal, expires_at_s, now_s, token)
 
 
 class NoAuthentication:

@@ -2,6 +2,8 @@
 
 Credentials are kept in memory only, by user, role and terms, never by token. They are renewed when three quarters of
 their life is over, give or take. Nobody waits for a renewal; while it fails those in hand serve to their last minute.
+
+An account that needs the user's token gives nothing, not even what is kept, to an assertion without a live one.
 """
 
 import asyncio
@@ -17,8 +19,10 @@ from cachetools import LRUCache, TTLCache
 
 from auth_service.domain.credentials import AwsCredentials
 from auth_service.domain.policy import Account, Entitlement, Policy
-from auth_service.domain.role_sessions import session_policy
-from servicekit.errors import Reason, ServiceError
+from auth_service.domain.role_sessions import session_claims, session_policy
+from auth_service.domain.user_tokens import UserToken
+from auth_service.sealing import TokenSealing
+from servicekit.errors import ABOUT_THE_SIGN_IN, Reason, ServiceError
 from servicekit.identity import Principal
 
 _log = logging.getLogger(__name__)
@@ -31,13 +35,17 @@ _LAST_MINUTE_S: Final = 60.0
 _DEFINITE: Final = frozenset({Reason.ROLE_REFUSED, Reason.ACCOUNT_MISCONFIGURED})
 
 _Key = tuple[str, str, str]
+_NO_TOKEN: Final = UserToken("", 0.0)
 
 
 class Strategy(Protocol):
     """One way to credentials."""
 
-    async def issue(self, principal: Principal, account: Account) -> AwsCredentials:
-        """Fresh credentials of the account for the user. Raises ServiceError."""
+    async def issue(self, principal: Principal, account: Account, token: UserToken) -> AwsCredentials:
+        """Fresh credentials of the account for the user. Raises ServiceError.
+
+        `token` is the user's own where the account needs it, and empty elsewhere.
+        """
         ...
 
 
@@ -45,6 +53,14 @@ class Strategy(Protocol):
 class _Kept:
     credentials: AwsCredentials
     renew_at_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Issue:
+    """An issue that is under way, and the token that it uses."""
+
+    task: "asyncio.Task[AwsCredentials]"
+    token: UserToken
 
 
 class CredentialIssuer:
@@ -55,77 +71,115 @@ class CredentialIssuer:
         policy: Callable[[], Policy],
         strategies: Mapping[str, Strategy],
         *,
+        sealing: TokenSealing | None = None,
         clock: Callable[[], float] = time.time,
         jitter: Callable[[float, float], float] = random.uniform,
     ) -> None:
-        """`policy` returns the one in force; `strategies` are by the name that accounts use."""
+        """`policy` returns the one in force; `strategies` are by the name that accounts use.
+
+        `sealing` opens users' tokens; None where no strategy needs any.
+        """
         self._policy = policy
+        self._sealing = sealing
         self._strategies = strategies
         self._clock = clock
         self._jitter = jitter
         self._kept: LRUCache[_Key, _Kept] = LRUCache(_CREDENTIALS)
-        self._refusals: TTLCache[_Key, ServiceError] = TTLCache(_REFUSALS, ttl=_REFUSAL_LIFETIME_S, timer=clock)
-        self._issuing: dict[_Key, asyncio.Task[AwsCredentials]] = {}
+        # A refusal of one token is remembered under its digest, so that the next one is not refused for it.
+        self._refusals: TTLCache[tuple[_Key, bytes], ServiceError] = TTLCache(
+            _REFUSALS, ttl=_REFUSAL_LIFETIME_S, timer=clock
+        )
+        self._issuing: dict[_Key, _Issue] = {}
 
     def entitlements(self, principal: Principal) -> list[Entitlement]:
         """The accounts that the user may use."""
         return self._policy().entitlements(principal)
 
     async def issue(
-        self, principal: Principal, alias: str, refused_access_key_id: str = ""
+        self, principal: Principal, alias: str, refused_access_key_id: str = "", sealed_token: str = ""
     ) -> tuple[Entitlement, AwsCredentials]:
         """Credentials of the account of that alias (empty: the user's default), and not those that AWS refused.
 
-        Raises ServiceError: ACCESS_NONE, ACCOUNT_NOT_ALLOWED, ROLE_REFUSED, ACCOUNT_MISCONFIGURED, AWS_UNAVAILABLE.
+        `sealed_token` is what the user's assertion carries. Raises ServiceError: ACCESS_NONE, ACCOUNT_NOT_ALLOWED,
+        ROLE_REFUSED, ACCOUNT_MISCONFIGURED, AWS_UNAVAILABLE, ISSUER_UNAVAILABLE, or one of ABOUT_THE_SIGN_IN.
         """
         entitlement = self._policy().entitlement(principal, alias)
-        key = _key(principal, entitlement.account)
+        account = entitlement.account
+        token = self._open_token(principal, account, sealed_token)
+        key = _key(principal, account, token)
         now_s = self._clock()
         kept = self._kept.get(key)
         if kept is not None and kept.credentials.access_key_id == refused_access_key_id:
             del self._kept[key]
             kept = None
         if kept is None or not _still_good(kept.credentials, now_s):
-            refusal = self._refusals.get(key)
-            if refusal is not None:
-                raise refusal.again()
-            # One who gives up does not end it for the others.
-            return entitlement, await asyncio.shield(self._issue_once(key, principal, entitlement.account))
-        if now_s >= kept.renew_at_s:
-            self._issue_once(key, principal, entitlement.account)
+            return entitlement, await self._issue_for_all(key, principal, account, token)
+        if now_s >= kept.renew_at_s and self._refusal(key, token) is None:
+            self._issue_once(key, principal, account, token)
         return entitlement, kept.credentials
 
     async def close(self) -> None:
         """Forget everything; what is being issued is abandoned."""
-        for task in self._issuing.values():
+        tasks = [issue.task for issue in self._issuing.values()]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._issuing.values(), return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         self._kept.clear()
 
-    def _issue_once(self, key: _Key, principal: Principal, account: Account) -> "asyncio.Task[AwsCredentials]":
-        """The issue that is under way, or a new one."""
-        task = self._issuing.get(key)
-        if task is None:
-            task = asyncio.create_task(self._issue(key, principal, account))
-            self._issuing[key] = task
-            task.add_done_callback(lambda done: self._issued(key, done))
-        return task
+    def _open_token(self, principal: Principal, account: Account, sealed_token: str) -> UserToken:
+        if not account.needs_token or self._sealing is None:
+            return _NO_TOKEN
+        return self._sealing.open(principal, sealed_token)
 
-    async def _issue(self, key: _Key, principal: Principal, account: Account) -> AwsCredentials:
-        credentials = await self._strategies[account.strategy].issue(principal, account)
+    async def _issue_for_all(
+        self, key: _Key, principal: Principal, account: Account, token: UserToken
+    ) -> AwsCredentials:
+        """The outcome of one issue for all who wait.
+
+        One who gives up does not end it for the others, nor one whose token is refused: they try with their own.
+        """
+        while True:
+            refusal = self._refusal(key, token)
+            if refusal is not None:
+                raise refusal.again()
+            issue = self._issue_once(key, principal, account, token)
+            try:
+                return await asyncio.shield(issue.task)
+            except ServiceError as error:
+                if issue.token == token or error.reason not in ABOUT_THE_SIGN_IN:
+                    raise
+
+    def _issue_once(self, key: _Key, principal: Principal, account: Account, token: UserToken) -> _Issue:
+        """The issue that is under way, or a new one."""
+        issue = self._issuing.get(key)
+        if issue is None:
+            task = asyncio.create_task(self._issue(key, principal, account, token))
+            issue = self._issuing[key] = _Issue(task, token)
+            task.add_done_callback(lambda _: self._issued(key, issue))
+        return issue
+
+    async def _issue(self, key: _Key, principal: Principal, account: Account, token: UserToken) -> AwsCredentials:
+        credentials = await self._strategies[account.strategy].issue(principal, account, token)
         self._kept[key] = _Kept(credentials, self._renewal_time_s(credentials))
         return credentials
 
-    def _issued(self, key: _Key, task: "asyncio.Task[AwsCredentials]") -> None:
+    def _issued(self, key: _Key, issue: _Issue) -> None:
         self._issuing.pop(key, None)
-        error = None if task.cancelled() else task.exception()
+        error = None if issue.task.cancelled() else issue.task.exception()
         if error is None:
             return
         if isinstance(error, ServiceError) and error.reason in _DEFINITE:
             self._kept.pop(key, None)
-            self._refusals[key] = error.again()
-        elif key in self._kept:
+            self._refusals[key, b""] = error.again()
+            return
+        if isinstance(error, ServiceError) and error.reason in ABOUT_THE_SIGN_IN:
+            self._refusals[key, issue.token.digest] = error.again()
+        if key in self._kept:
             _log.warning("cannot renew credentials: %s", error)
+
+    def _refusal(self, key: _Key, token: UserToken) -> ServiceError | None:
+        """What was said of the account or of this token a moment ago."""
+        return self._refusals.get((key, b"")) or self._refusals.get((key, token.digest))
 
     def _renewal_time_s(self, credentials: AwsCredentials) -> float:
         life_s = credentials.expires_at_s - credentials.issued_at_s
@@ -137,7 +191,11 @@ def _still_good(credentials: AwsCredentials, now_s: float) -> bool:
     return now_s < credentials.expires_at_s - _LAST_MINUTE_S
 
 
-def _key(principal: Principal, account: Account) -> _Key:
-    """The user, the role, and a digest of all else that shapes the session: a changed policy applies at once."""
-    terms = repr((account.strategy, account.external_id, account.session_duration_s, session_policy(account)))
-    return principal.user_id, account.role_arn, hashlib.sha256(terms.encode()).hexdigest()
+def _key(principal: Principal, account: Account, token: UserToken) -> _Key:
+    """The user, the role, and a digest of all else that shapes the session: a changed policy applies at once.
+
+    That includes what the user's token says about the session, but not the token, which the next one replaces.
+    """
+    terms = (account.strategy, account.external_id, account.session_duration_s, session_policy(account))
+    digest = hashlib.sha256(repr((terms, session_claims(account, token))).encode())
+    return principal.user_id, account.role_arn, digest.hexdigest()

@@ -22,6 +22,8 @@ class AuthSettings(GrpcServiceSettings):
     issuers_file: Path | None = None
     policy_file: Path | None = None
     signing_keys_dir: Path | None = None
+    sealing_keys_dir: Path | None = None
+    allow_token_claims: bool = False
     required_scopes: tuple[str, ...] = ("aws:cloudwatch",)
     assertion_audience: str = "cloudwatch-service"
     aws_region: str = Field(default="us-east-1", validation_alias="AWS_REGION")
@@ -43,6 +45,16 @@ class AuthSettings(GrpcServiceSettings):
         if self.oauth_issuer is not None and self.oauth_audience is None:
             raise ValueError("OAUTH_ISSUER needs OAUTH_AUDIENCE")
         return self
+
+    def excluded_strategies(self) -> Mapping[str, str]:
+        """The ways to credentials that the policy may not name here, and why."""
+        excluded = {"shared_profile": "works with ENABLE_AUTH=false only"}
+        if self.signing_keys_dir is not None and self.sealing_keys_dir is None:
+            unsealed = "needs AUTH_SEALING_KEYS_DIR, which all replicas share like AUTH_SIGNING_KEYS_DIR"
+            excluded |= {"web_identity": unsealed, "token_claims": unsealed}
+        if not self.allow_token_claims:
+            excluded |= {"token_claims": "is for development only; AUTH_ALLOW_TOKEN_CLAIMS=true would allow it"}
+        return excluded
 
     def single_issuer(self) -> Mapping[str, object]:
         """The issuers table's one entry that the OAUTH_* names describe."""

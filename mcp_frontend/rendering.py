@@ -21,6 +21,9 @@ _ALTERNATIVES: Final = (("str",), ("int",), ("float",))
 _SIGN_IN_AGAIN: Final = (
     "The sign-in is no longer accepted. Reconnect this server to sign in again, then repeat the call."
 )
+_A_FRESH_SIGN_IN: Final = (
+    "Reconnect this server to sign in again; if that does not help, its administrator can find the cause."
+)
 _ASK_ADMINISTRATOR: Final = "Repeating the call will not help; the administrator of this server can fix it."
 
 # {message} is the service's own sentence, and appears only where it adds something that a model can act on.
@@ -60,6 +63,16 @@ _WORDS: Final[dict[Reason, str]] = {
     Reason.AWS_INVALID_REQUEST: "AWS refused the request: {message}. Correct the arguments and call again.",
     Reason.AWS_THROTTLED: "AWS asks to slow down: {message}. Try again{soon}, with fewer calls at once.",
     Reason.AWS_UNAVAILABLE: "AWS does not answer properly now: {message}. Try again{soon}.",
+    Reason.WEB_IDENTITY_REFUSED: (
+        f"AWS does not accept the user's sign-in for this account. {_A_FRESH_SIGN_IN} Another account (list_accounts) "
+        "may work meanwhile."
+    ),
+    Reason.EXCHANGE_REFUSED: (
+        f"The company's identity provider gives out nothing for AWS for this sign-in. {_A_FRESH_SIGN_IN}"
+    ),
+    Reason.CLAIMED_KEYS_REFUSED: (
+        f"The sign-in carries no AWS keys that may be used here: {{message}}. {_A_FRESH_SIGN_IN}"
+    ),
 }
 
 # Field names of the gRPC requests that differ from the tools' arguments.

@@ -6,6 +6,7 @@
 from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
+from typing import Final
 
 
 class Reason(StrEnum):
@@ -41,6 +42,22 @@ class Reason(StrEnum):
     AWS_INVALID_REQUEST = "AWS_INVALID_REQUEST"
     AWS_THROTTLED = "AWS_THROTTLED"
     AWS_UNAVAILABLE = "AWS_UNAVAILABLE"
+
+    WEB_IDENTITY_REFUSED = "WEB_IDENTITY_REFUSED"
+    EXCHANGE_REFUSED = "EXCHANGE_REFUSED"
+    CLAIMED_KEYS_REFUSED = "CLAIMED_KEYS_REFUSED"
+
+
+ABOUT_THE_SIGN_IN: Final = frozenset(
+    {
+        Reason.ASSERTION_INVALID,
+        Reason.TOKEN_EXPIRED,
+        Reason.WEB_IDENTITY_REFUSED,
+        Reason.EXCHANGE_REFUSED,
+        Reason.CLAIMED_KEYS_REFUSED,
+    }
+)
+"""Refusals of one assertion, or of the token inside it: the same user may well get through with the next one."""
 
 
 class ServiceError(Exception):

@@ -52,6 +52,9 @@ STATUS_OF: Final[dict[Reason, grpc.StatusCode]] = {
     Reason.AWS_INVALID_REQUEST: grpc.StatusCode.INVALID_ARGUMENT,
     Reason.AWS_THROTTLED: grpc.StatusCode.RESOURCE_EXHAUSTED,
     Reason.AWS_UNAVAILABLE: grpc.StatusCode.UNAVAILABLE,
+    Reason.WEB_IDENTITY_REFUSED: grpc.StatusCode.UNAUTHENTICATED,
+    Reason.EXCHANGE_REFUSED: grpc.StatusCode.UNAUTHENTICATED,
+    Reason.CLAIMED_KEYS_REFUSED: grpc.StatusCode.UNAUTHENTICATED,
 }
 
 _TOO_LARGE: Final = "larger than max"  # gRPC's words, on both sides; its status is that of too many calls

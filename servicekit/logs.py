@@ -5,6 +5,8 @@ import json
 import logging
 import secrets
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 from opentelemetry import trace
@@ -13,6 +15,7 @@ from servicekit.errors import Reason, ServiceError
 from servicekit.identity import find_principal
 
 _OWN_LOGGERS: Final = ("__main__", "auth_service", "cloudwatch_service", "mcp_frontend", "servicekit")
+_stamps: Final[dict[str, str]] = {}
 
 
 class JsonLines(logging.Formatter):
@@ -28,6 +31,7 @@ class JsonLines(logging.Formatter):
             "level": record.levelname,
             "logger": record.name,
             "message": record.getMessage(),
+            **_stamps,
         }
         span = trace.get_current_span().get_span_context()
         if span.is_valid:
@@ -39,6 +43,17 @@ class JsonLines(logging.Formatter):
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return json.dumps(line, ensure_ascii=False)
+
+
+@contextmanager
+def stamping(**facts: str) -> Iterator[None]:
+    """Put these facts into every record of the process while open, such as that it runs in a way for development."""
+    _stamps.update(facts)
+    try:
+        yield
+    finally:
+        for name in facts:
+            _stamps.pop(name, None)
 
 
 def log_incident(log: logging.Logger, place: str) -> ServiceError:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,15 +17,22 @@ _log = logging.getLogger(__name__)
 _LOOK_AGAIN_S: Final = 2.0
 
 
-def read_policy(path: Path) -> Policy:
-    """The policy in a YAML file. Raises ConfigurationError listing every fault with its place."""
+def read_policy(path: Path, excluded_strategies: Mapping[str, str]) -> Policy:
+    """The policy in a YAML file. Raises ConfigurationError listing every fault with its place.
+
+    `excluded_strategies` are those that no account may have here, and why.
+    """
     try:
         policy = Policy.model_validate(_read_yaml(path))
     except ValidationError as error:
         raise ConfigurationError(_describe(path, error)) from None
-    local = sorted(alias for alias, account in policy.accounts.items() if account.strategy == "shared_profile")
-    if local:
-        raise ConfigurationError(f"{path}: shared_profile works with ENABLE_AUTH=false only: {', '.join(local)}")
+    faults = []
+    for strategy, why in excluded_strategies.items():
+        aliases = sorted(alias for alias, account in policy.accounts.items() if account.strategy == strategy)
+        if aliases:
+            faults.append(f"{path}: {strategy} {why}: {', '.join(aliases)}")
+    if faults:
+        raise ConfigurationError("\n".join(faults))
     return policy
 
 
@@ -45,10 +53,12 @@ def read_issuers(path: Path) -> dict[str, Issuer]:
 class WatchedPolicy:
     """The policy in force. A changed file takes effect within seconds; a faulty one is reported and ignored."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, excluded_strategies: Mapping[str, str]) -> None:
+        """As `read_policy`."""
         self._path = path
+        self._excluded = excluded_strategies
         self._seen = _fingerprint(path)
-        self.current = read_policy(path)
+        self.current = read_policy(path, excluded_strategies)
 
     def reload_if_changed(self) -> None:
         """Raises ConfigurationError when the new file is faulty; the policy in force stays."""
@@ -56,7 +66,7 @@ class WatchedPolicy:
         if now == self._seen:
             return
         self._seen = now
-        self.current = read_policy(self._path)
+        self.current = read_policy(self._path, self._excluded)
         _log.info("the policy was read again: %d accounts", len(self.current.accounts))
 
     async def keep_reading(self) -> None:

@@ -1,7 +1,11 @@
-"""AWS STS: assumes a role for one user with the service's own identity. The only user of that identity."""
+"""AWS STS: assumes a role for one user, with the service's own identity or with the user's token and no identity.
+
+The only user of the service's identity.
+"""
 
 import time
-from typing import Any, Final
+from collections.abc import Awaitable, Mapping
+from typing import Any, Final, Protocol
 
 from botocore.exceptions import (
     BotoCoreError,
@@ -15,6 +19,7 @@ from botocore.exceptions import (
 from auth_service.domain.credentials import AwsCredentials
 from auth_service.domain.policy import Account
 from auth_service.domain.role_sessions import session_name, session_policy, session_tags, source_identity
+from auth_service.domain.user_tokens import UserToken
 from servicekit.errors import Reason, ServiceError
 from servicekit.identity import Principal
 
@@ -23,6 +28,18 @@ _REFUSED: Final = frozenset({"AccessDenied", "AccessDeniedException"})
 _MISCONFIGURED: Final = frozenset(
     {"MalformedPolicyDocument", "PackedPolicyTooLarge", "RegionDisabledException", "ValidationError"}
 )
+# AWS STS API reference, AssumeRoleWithWebIdentity: errors, and the token's length and algorithms.
+_TOKEN_EXPIRED: Final = frozenset({"ExpiredToken", "ExpiredTokenException"})
+_TOKEN_REFUSED: Final = frozenset({"InvalidIdentityToken", "IDPRejectedClaim"})
+_ISSUER_UNREACHED: Final = frozenset({"IDPCommunicationError"})
+_MAX_TOKEN_CHARACTERS: Final = 20_000
+_ALGORITHMS: Final = frozenset({"RS256", "RS384", "RS512", "ES256", "ES384", "ES512"})
+# STS has one code for tokens that it refuses; these of its words tell what another token of the user cannot mend.
+_WORDS_OF_FAULTS: Final = {
+    "audience": "the token's audience is not one of the IAM identity provider's",
+    "no openidconnect provider": "the account has no IAM identity provider for the token's issuer",
+}
+_WORDS_OF_UNREACHED: Final = "retrieve verification key"
 _RETRY_AFTER_S: Final = 2.0
 
 
@@ -33,58 +50,134 @@ class RoleAssumer:
         """`sts` is an open aioboto3 STS client that signs with the service identity."""
         self._sts = sts
 
-    async def issue(self, principal: Principal, account: Account) -> AwsCredentials:
+    async def issue(self, principal: Principal, account: Account, _token: UserToken) -> AwsCredentials:
         """Credentials of the account's role for this user, named, tagged and limited.
 
         Raises ROLE_REFUSED, ACCOUNT_MISCONFIGURED or AWS_UNAVAILABLE.
         """
-        parameters: dict[str, Any] = {
-            "RoleArn": account.role_arn,
-            "RoleSessionName": session_name(principal),
+        parameters = _session(principal, account) | {
             "SourceIdentity": source_identity(principal),
             "Tags": session_tags(principal),
-            "DurationSeconds": account.session_duration_s,
         }
         if account.external_id is not None:
             parameters["ExternalId"] = account.external_id
-        policy = session_policy(account)
-        if policy is not None:
-            parameters["Policy"] = policy
         try:
-            answer = await self._sts.assume_role(**parameters)
+            return await _issued(self._sts.assume_role(**parameters))
         except ClientError as error:
-            raise _to_service_error(error) from error
-        except ParamValidationError as error:
-            message = "AWS does not accept how the account is configured (ParamValidation)"
-            raise ServiceError(Reason.ACCOUNT_MISCONFIGURED, message) from error
-        except (NoCredentialsError, PartialCredentialsError, CredentialRetrievalError) as error:
-            raise _unavailable("the service has no AWS identity of its own now") from error
-        except (BotoCoreError, TimeoutError) as error:
-            raise _unavailable("AWS STS cannot be reached") from error
-        issued = answer["Credentials"]
-        return AwsCredentials(
-            access_key_id=issued["AccessKeyId"],
-            secret_access_key=issued["SecretAccessKey"],
-            session_token=issued["SessionToken"],
-            expires_at_s=issued["Expiration"].timestamp(),
-            issued_at_s=time.time(),
-        )
+            raise _to_service_error(error, "sts:AssumeRole") from error
 
 
-def _to_service_error(error: ClientError) -> ServiceError:
+class TokenExchange(Protocol):
+    """Where an issuer gives out tokens for AWS in exchange for users' tokens."""
+
+    async def exchange(self, principal: Principal, token: UserToken) -> UserToken:
+        """A token of the same user for AWS; `token` itself where the issuer is not asked. Raises ServiceError."""
+        ...
+
+
+class WebIdentity:
+    """The strategy `web_identity`: the role trusts the user's issuer, and this service has no part in the trust."""
+
+    def __init__(self, sts: Any, exchange: TokenExchange) -> None:
+        """`sts` is an open aioboto3 STS client that signs nothing."""
+        self._sts = sts
+        self._exchange = exchange
+
+    async def issue(self, principal: Principal, account: Account, token: UserToken) -> AwsCredentials:
+        """Credentials of the account's role for this user, named and limited; tags are in the token, if anywhere.
+
+        Raises TOKEN_EXPIRED, WEB_IDENTITY_REFUSED, EXCHANGE_REFUSED, ROLE_REFUSED, ACCOUNT_MISCONFIGURED,
+        ISSUER_UNAVAILABLE or AWS_UNAVAILABLE.
+        """
+        presented = await self._exchange.exchange(principal, token)
+        _check_acceptable(presented)
+        parameters = _session(principal, account) | {"WebIdentityToken": presented.text}
+        try:
+            return await _issued(self._sts.assume_role_with_web_identity(**parameters))
+        except ClientError as error:
+            raise _to_web_identity_error(error) from None  # botocore's error may keep the token with the request
+
+
+def _session(principal: Principal, account: Account) -> dict[str, Any]:
+    """What both calls have: whose session it is in CloudTrail, how long it lasts and how it is limited."""
+    parameters: dict[str, Any] = {
+        "RoleArn": account.role_arn,
+        "RoleSessionName": session_name(principal),
+        "DurationSeconds": account.session_duration_s,
+    }
+    policy = session_policy(account)
+    if policy is not None:
+        parameters["Policy"] = policy
+    return parameters
+
+
+async def _issued(call: Awaitable[dict[str, Any]]) -> AwsCredentials:
+    """The credentials in STS's answer. Raises ServiceError for all that is no answer, ClientError for a refusal."""
+    try:
+        answer = await call
+    except ParamValidationError:
+        message = "AWS does not accept how the account is configured (ParamValidation)"
+        raise ServiceError(Reason.ACCOUNT_MISCONFIGURED, message) from None  # its text repeats the parameters
+    except (NoCredentialsError, PartialCredentialsError, CredentialRetrievalError) as error:
+        raise _unavailable("the service has no AWS identity of its own now") from error
+    except (BotoCoreError, TimeoutError) as error:
+        raise _unavailable("AWS STS cannot be reached") from error
+    issued = answer["Credentials"]
+    return AwsCredentials(
+        access_key_id=issued["AccessKeyId"],
+        secret_access_key=issued["SecretAccessKey"],
+        session_token=issued["SessionToken"],
+        expires_at_s=issued["Expiration"].timestamp(),
+        issued_at_s=time.time(),
+    )
+
+
+def _check_acceptable(token: UserToken) -> None:
+    """Refuse what STS cannot accept from anybody, which says more than STS would."""
+    algorithm = token.header.get("alg")
+    if algorithm not in _ALGORITHMS:
+        kind = f"signed by {algorithm}" if isinstance(algorithm, str) else "that are no JWTs"
+        raise _misconfigured(f"AWS STS takes no tokens {kind[:40]}; the issuer must sign by RS256 or ES256")
+    if len(token.text) > _MAX_TOKEN_CHARACTERS:
+        raise _misconfigured(f"AWS STS takes no tokens longer than {_MAX_TOKEN_CHARACTERS} characters")
+
+
+def _to_service_error(error: ClientError, operation: str) -> ServiceError:
     code = error.response["Error"].get("Code", "")
     details = {
-        "operation": "sts:AssumeRole",
+        "operation": operation,
         "aws_error_code": code,
         "aws_request_id": error.response["ResponseMetadata"].get("RequestId", ""),
     }
     if code in _REFUSED:
         return ServiceError(Reason.ROLE_REFUSED, "AWS refused to issue credentials for the account", details=details)
     if code in _MISCONFIGURED:
-        message = f"AWS does not accept how the account is configured ({code})"
-        return ServiceError(Reason.ACCOUNT_MISCONFIGURED, message, details=details)
+        return _misconfigured(f"AWS does not accept how the account is configured ({code})", details)
     return _unavailable(f"AWS STS failed ({code})", details)
 
 
-def _unavailable(message: str, details: dict[str, str] | None = None) -> ServiceError:
+def _to_web_identity_error(error: ClientError) -> ServiceError:
+    """As `_to_service_error`, where the refusal may also be of the token or of the issuer."""
+    general = _to_service_error(error, "sts:AssumeRoleWithWebIdentity")
+    code = general.details["aws_error_code"]
+    words = str(error.response["Error"].get("Message", "")).lower()
+    if code in _TOKEN_EXPIRED:
+        return ServiceError(Reason.TOKEN_EXPIRED, "AWS says that the token has expired", details=general.details)
+    if code in _ISSUER_UNREACHED or (code in _TOKEN_REFUSED and _WORDS_OF_UNREACHED in words):
+        message = "AWS cannot reach the token's issuer now"
+        return ServiceError(Reason.ISSUER_UNAVAILABLE, message, details=general.details, retry_after_s=_RETRY_AFTER_S)
+    if code in _TOKEN_REFUSED:
+        fault = next((meaning for part, meaning in _WORDS_OF_FAULTS.items() if part in words), None)
+        if fault is not None:
+            return _misconfigured(fault, general.details)
+        message = "AWS does not accept the user's token"
+        return ServiceError(Reason.WEB_IDENTITY_REFUSED, message, details=general.details)
+    return general
+
+
+def _misconfigured(message: str, details: Mapping[str, str] | None = None) -> ServiceError:
+    return ServiceError(Reason.ACCOUNT_MISCONFIGURED, message, details=details)
+
+
+def _unavailable(message: str, details: Mapping[str, str] | None = None) -> ServiceError:
     return ServiceError(Reason.AWS_UNAVAILABLE, message, details=details, retry_after_s=_RETRY_AFTER_S)

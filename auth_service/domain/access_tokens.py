@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from auth_service.domain.issuers import Issuer
+from auth_service.domain.user_tokens import find_claim
 from servicekit.errors import Reason, ServiceError
 from servicekit.identity import Principal, derive_user_id
 
@@ -92,7 +93,7 @@ def check_claims(token: UnverifiedToken, issuer: Issuer, now_s: float) -> float:
     if not subject.strip() or len(subject) > _MAX_SUBJECT_CHARACTERS or not subject.isprintable():
         raise _refused("no claim names the user")
     for path, value in issuer.required_values.items():
-        if _find(claims, path) != value:
+        if find_claim(claims, path) != value:
             raise _refused(f"{path} is not {value}")
     return ends_s
 
@@ -199,24 +200,12 @@ def _check_kind(token: UnverifiedToken, issuer: Issuer) -> None:
         return
     if "nonce" in token.claims or "at_hash" in token.claims:
         raise _refused("it is an ID token")
-    if not any(_find(token.claims, path) is not None for path in issuer.scope_claims):
+    if not any(find_claim(token.claims, path) is not None for path in issuer.scope_claims):
         raise _refused("it has no scope, so nothing marks it as an access token")
 
 
-def _find(claims: Mapping[str, Any], path: str) -> Any:
-    """The claim of this name, or else the one at this dotted path (names may hold dots themselves)."""
-    if path in claims:
-        return claims[path]
-    found: Any = claims
-    for name in path.split("."):
-        if not isinstance(found, Mapping) or name not in found:
-            return None
-        found = found[name]
-    return found
-
-
 def _first_text(claims: Mapping[str, Any], paths: tuple[str, ...]) -> str:
-    values = (_find(claims, path) for path in paths)
+    values = (find_claim(claims, path) for path in paths)
     return next((value for value in values if isinstance(value, str) and value), "")
 
 
@@ -224,7 +213,7 @@ def _all_texts(claims: Mapping[str, Any], paths: tuple[str, ...], *, separator: 
     """All texts at the paths, each once, in order; a single text is split at `separator` when there is one."""
     found: dict[str, None] = {}
     for path in paths:
-        value = _find(claims, path)
+        value = find_claim(claims, path)
         if isinstance(value, str):
             value = value.split(separator) if separator else [value]
         if isinstance(value, list):

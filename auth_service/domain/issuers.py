@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from auth_service.domain.claimed_keys import KeyClaims
+from auth_service.domain.token_exchange import TokenExchangeSettings
 from servicekit.loopback import is_loopback
 
 # Asymmetric only. The first six are what AWS STS accepts too.
@@ -46,6 +48,10 @@ class Issuer(BaseModel):
     leeway_s: int = Field(default=30, ge=0, le=60)
     max_lifetime_s: int = Field(default=86_400, ge=60)
     """The longest exp - iat; a token that lives longer is refused."""
+    token_exchange: TokenExchangeSettings | None = None
+    """How users' tokens become tokens for AWS; without it AWS is shown the tokens that clients present."""
+    aws_key_claims: KeyClaims = KeyClaims()
+    """Where tokens carry AWS keys, for the strategy token_claims."""
 
     @field_validator("algorithms")
     @classmethod
@@ -62,7 +68,8 @@ class Issuer(BaseModel):
 
     @model_validator(mode="after")
     def _only_secure_addresses(self) -> Self:
-        for address in filter(None, (self.issuer, self.jwks_url)):
+        exchange = self.token_exchange.endpoint if self.token_exchange else None
+        for address in filter(None, (self.issuer, self.jwks_url, exchange)):
             if not _is_secure(address):
                 raise ValueError(f"{address}: must be https, or http on a loopback address")
         if self.preset not in PRESETS:

@@ -19,16 +19,18 @@ Region = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,}(-[a-z0-9]+)+-\d{1
 _ROLE_ARN: Final = re.compile(
     r"arn:(?P<partition>aws|aws-cn|aws-us-gov):iam::(?P<account>\d{12}):role/[\w+=,.@/-]{1,577}"
 )
+_BY_ROLE: Final = frozenset({"assume_role", "web_identity"})
+_BY_TOKEN: Final = frozenset({"web_identity", "token_claims"})
 
 
 class Account(BaseModel):
-    """One AWS account, reached through one role (or, without authentication, a local profile)."""
+    """One AWS account, reached through one role (or keys in the user's token, or a local profile)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     account_id: str = Field(default="", pattern=r"^(\d{12})?$")
     description: str = Field(default="", max_length=256)
-    strategy: Literal["assume_role", "shared_profile"] = "assume_role"
+    strategy: Literal["assume_role", "web_identity", "token_claims", "shared_profile"] = "assume_role"
     role_arn: str = ""
     external_id: str | None = Field(default=None, min_length=2, max_length=1_224, repr=False)
     regions: tuple[Region, ...] = ()
@@ -39,7 +41,7 @@ class Account(BaseModel):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if self.strategy == "assume_role":
+        if self.strategy in _BY_ROLE:
             role = _ROLE_ARN.fullmatch(self.role_arn)
             if role is None:
                 raise ValueError("role_arn is not the ARN of an IAM role")
@@ -47,9 +49,18 @@ class Account(BaseModel):
                 raise ValueError("role_arn is of another account than account_id")
         elif self.role_arn:
             raise ValueError(f"{self.strategy} uses no role_arn")
+        if self.strategy == "web_identity" and self.external_id is not None:
+            raise ValueError("web_identity has no external id: AWS STS takes none with a token")
+        if self.strategy == "token_claims" and "session_policy" in self.model_fields_set:
+            raise ValueError("token_claims has no session policy: the keys are what the token says")
         if self.default_region and self.regions and self.default_region not in self.regions:
             raise ValueError("default_region is not among regions")
         return self
+
+    @property
+    def needs_token(self) -> bool:
+        """Whether its credentials are had with the user's own token."""
+        return self.strategy in _BY_TOKEN
 
     @property
     def partition(self) -> str:

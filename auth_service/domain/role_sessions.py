@@ -8,11 +8,13 @@ import re
 from typing import Any, Final
 
 from auth_service.domain.policy import Account
+from auth_service.domain.user_tokens import UserToken
 from servicekit.identity import Principal
 
 _ILLEGAL_IN_NAME: Final = re.compile(r"[^A-Za-z0-9_+=,.@-]+")
 _READABLE_CHARACTERS: Final = 20
 USER_TAG: Final = "mcp_sub"
+_AWS_CLAIMS: Final = ("https://aws.amazon.com/tags", "https://aws.amazon.com/source_identity")
 
 # A ceiling for every session: what the product reads, and starting and stopping Logs Insights queries.
 READ_ONLY_ACTIONS: Final = (
@@ -65,6 +67,20 @@ def session_policy(account: Account) -> str | None:
             return _READ_ONLY_POLICY
         case policy:
             return _compact(policy)
+
+
+def session_claims(account: Account, token: UserToken) -> str:
+    """What the token itself decides about the session, so that sessions of unlike tokens are kept apart.
+
+    AWS reads tags and source identity out of a web identity token (IAM user guide, passing session tags in AWS STS).
+    """
+    match account.strategy:
+        case "web_identity":
+            return json.dumps({name: token.claims.get(name) for name in _AWS_CLAIMS}, sort_keys=True)
+        case "token_claims":
+            return token.digest.hex()
+        case _:
+            return ""
 
 
 def _compact(policy: Any) -> str:

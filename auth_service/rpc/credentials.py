@@ -8,7 +8,8 @@ from cwmcp.auth.v1.credential_service_pb2_grpc import CredentialServiceServicer
 
 from auth_service.domain.policy import Entitlement
 from auth_service.issuance import CredentialIssuer
-from servicekit.identity import current_principal
+from servicekit.assertions import read_sealed_token
+from servicekit.identity import current_assertion, current_principal
 
 
 class CredentialServicer(CredentialServiceServicer):
@@ -24,7 +25,10 @@ class CredentialServicer(CredentialServiceServicer):
     ) -> pb.IssueCredentialsResponse:
         """Credentials of the user for one account."""
         entitlement, credentials = await self._issuer.issue(
-            current_principal(), request.account_alias, request.refused_access_key_id
+            current_principal(),
+            request.account_alias,
+            request.refused_access_key_id,
+            read_sealed_token(current_assertion()),
         )
         response = pb.IssueCredentialsResponse(
             account=_to_proto(entitlement),

@@ -19,7 +19,7 @@ from cloudwatch_service.aws.scan_control import ScanControl
 from cloudwatch_service.aws.session import Account
 from cloudwatch_service.aws.shared_clients import SharedClients
 from cloudwatch_service.aws.user_session import PooledSession
-from servicekit.errors import Reason, ServiceError, invalid
+from servicekit.errors import ABOUT_THE_SIGN_IN, Reason, ServiceError, invalid
 from servicekit.identity import current_principal
 
 _log = logging.getLogger(__name__)
@@ -28,7 +28,13 @@ _Key = tuple[str, str]
 _LAST_MINUTE_S: Final = 60.0
 _ASK_AGAIN_S: Final = 5.0  # during an outage of auth_service; who has confirmed keys does not wait for it each time
 _OUTAGES: Final = frozenset(
-    {Reason.UNAVAILABLE, Reason.AWS_UNAVAILABLE, Reason.DEADLINE_EXCEEDED, Reason.TOO_MANY_CALLS}
+    {
+        Reason.UNAVAILABLE,
+        Reason.AWS_UNAVAILABLE,
+        Reason.ISSUER_UNAVAILABLE,
+        Reason.DEADLINE_EXCEEDED,
+        Reason.TOO_MANY_CALLS,
+    }
 )
 
 
@@ -90,7 +96,7 @@ class _Entry:
         try:
             return await self._ask()
         except ServiceError as error:
-            if error.reason is Reason.ASSERTION_INVALID:  # about the call, not about the user
+            if error.reason in ABOUT_THE_SIGN_IN:  # about the call, not about the user
                 raise
             usable_until_s = self._confirmed_at_s + self._limits.use_unconfirmed_for_s
             if held is None or error.reason not in _OUTAGES or now_s > usable_until_s:
@@ -113,13 +119,14 @@ class _Entry:
     async def _ask(self) -> IssuedCredentials:
         """Ask once for all who wait.
 
-        One who gives up does not end it for the others, nor one whose assertion has ended: they ask with their own.
+        One who gives up does not end it for the others, nor one whose assertion or token is refused: they ask with
+        their own.
         """
         while self._asking is not None and not self._asking.done():
             try:
                 return await asyncio.shield(self._asking)
             except ServiceError as error:
-                if error.reason is not Reason.ASSERTION_INVALID:
+                if error.reason not in ABOUT_THE_SIGN_IN:
                     raise
         asking = self._asking = asyncio.create_task(self._source.issue(self._alias, self._refused_access_key_id))
         asking.add_done_callback(self._asked)

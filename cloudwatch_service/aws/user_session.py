@@ -28,6 +28,7 @@ from servicekit.telemetry import attributes
 
 _tracer: Final = trace.get_tracer("cloudwatch_service.aws")
 _CALL_TIMEOUT_S: Final = 60.0
+_ENDED: Final = frozenset({Reason.ASSERTION_INVALID, Reason.TOKEN_EXPIRED})
 _DETACHED_TIMEOUT_S: Final = 20.0
 
 
@@ -149,7 +150,7 @@ class PooledSession:
         try:
             credentials = await self._keys.current()
         except ServiceError as error:
-            if error.reason is not Reason.ASSERTION_INVALID:
+            if error.reason not in _ENDED:
                 raise
             return self._credentials
         if not _means_the_same(credentials.account, self.account, self._region):

@@ -9,7 +9,7 @@ import ssl
 import time
 import uuid
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Final, Self
@@ -89,7 +89,9 @@ class FakeAws(Script):
         self.logs: Logs = Logs(self.accounts, clock)
         self.requests: deque[Request] = deque(maxlen=request_log_length)
         self.request_counts: Counter[tuple[str, str]] = Counter()
-        self._operations: dict[str, Mapping[str, Callable[[Call], Mapping[str, Any]]]] = {
+        self._operations: dict[
+            str, Mapping[str, Callable[[Call], Mapping[str, Any] | Awaitable[Mapping[str, Any]]]]
+        ] = {
             "sts": self.sts.operations,
             "cloudwatch": self.cloudwatch.operations,
             "logs": self.logs.operations,
@@ -203,7 +205,8 @@ class FakeAws(Script):
         if operation is None:
             code = "InvalidAction" if call.protocol == "query" else "UnknownOperationException"
             raise AwsError(code, 400, f"Could not find operation {call.operation}")
-        return operation(call)
+        outcome = operation(call)
+        return await outcome if isinstance(outcome, Awaitable) else outcome
 
     def _log(
         self, call: Call, request: web.BaseRequest, claim: Claim | None, status: int, error_code: str | None

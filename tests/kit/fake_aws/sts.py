@@ -1,18 +1,19 @@
 """AWS STS: AssumeRole by the service identity, AssumeRoleWithWebIdentity, GetCallerIdentity.
 
 Trust is simple: the known accounts' roles trust the service identity, with an external id where one is set. Session
-policies are checked for form and recorded, not enforced. A web identity token is decoded, not verified.
+policies are checked for form and recorded, not enforced. A web identity token is verified as AWS does.
 """
 
-import base64
 import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from tests.kit.fake_aws import web_identity
 from tests.kit.fake_aws.keys import Key, KeyRing
 from tests.kit.fake_aws.signature import access_denied
+from tests.kit.fake_aws.web_identity import IdentityProviders
 from tests.kit.fake_aws.wire import AwsError, Call, iso
 
 _ROLE_ARN: Final = re.compile(r"arn:aws[\w-]*:iam::(\d{12}):role/([\w+=,.@/-]+)")
@@ -46,6 +47,9 @@ class Sts:
         self.external_ids: dict[str, str] = {}
         self.max_session_duration_s = 43_200
         self.expires_in_s: float | None = None
+        self.identity_providers = IdentityProviders()
+        self.web_identity_subjects: dict[str, frozenset[str]] = {}
+        """By role ARN, where a role's trust has a condition on `sub`."""
         self._ring = ring
         self._service_key = service_key
         self._accounts = accounts
@@ -77,15 +81,14 @@ class Sts:
         trusted = call.caller is self._service_key and self._trusts(account_id, call)
         return self._issue(call, account_id, role_name, tags, trusted=trusted)
 
-    def assume_role_with_web_identity(self, call: Call) -> dict[str, Any]:
+    async def assume_role_with_web_identity(self, call: Call) -> dict[str, Any]:
         """AssumeRoleWithWebIdentity; unsigned."""
         account_id, role_name = self._role(call)
-        try:
-            payload = str(call.text("WebIdentityToken")).split(".")[1]
-            claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-        except (IndexError, ValueError) as error:
-            raise AwsError("InvalidIdentityToken", 400, "The ID Token provided is not a valid JWT.") from error
-        answer = self._issue(call, account_id, role_name, {}, trusted=self._is_open(account_id, call))
+        claims = await self.identity_providers.verify(account_id, call.text("WebIdentityToken") or "")
+        subjects = self.web_identity_subjects.get(call.text("RoleArn") or "")
+        trusted = self._is_open(account_id, call) and (subjects is None or claims.get("sub") in subjects)
+        call.parameters["SourceIdentity"] = web_identity.source_identity(claims)
+        answer = self._issue(call, account_id, role_name, web_identity.session_tags(claims), trusted=trusted)
         return answer | {
             "SubjectFromWebIdentityToken": str(claims.get("sub", "")),
             "Provider": str(claims.get("iss", "")),

@@ -1,7 +1,7 @@
 """A scripted OIDC issuer for tests: tokens right and wrong, and a server for its keys that can fail in every way."""
 
 from tests.kit.issuer.keys import SigningKey, ec_key, ed25519_key, rsa_key
-from tests.kit.issuer.server import INTROSPECTION, JWKS, OAUTH_METADATA, OPENID_CONFIGURATION, Document, Issuer
+from tests.kit.issuer.server import INTROSPECTION, JWKS, OAUTH_METADATA, OPENID_CONFIGURATION, TOKEN, Document, Issuer
 from tests.kit.issuer.tokens import OMIT, encode, encode_raw, tamper_claims, tamper_signature
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "OAUTH_METADATA",
     "OMIT",
     "OPENID_CONFIGURATION",
+    "TOKEN",
     "Document",
     "Issuer",
     "SigningKey",

@@ -1,6 +1,7 @@
 """An OIDC issuer on a loopback port whose every answer a test decides: keys, outages, hangs, odd documents.
 
-No login, no authorization endpoint: `mint` hands out tokens. Introspection knows the tokens in `opaque_tokens`.
+No login, no authorization endpoint: `mint` hands out tokens. Introspection knows the tokens in `opaque_tokens`; the
+token endpoint exchanges good tokens (RFC 8693).
 
     async with Issuer() as issuer:
         token = issuer.mint({"sub": "bob-id"})
@@ -15,6 +16,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Final, Self
 
+import jwt
 from aiohttp import web
 
 from tests.kit.gate import Gate
@@ -25,6 +27,17 @@ JWKS: Final = "/jwks"
 OPENID_CONFIGURATION: Final = "/.well-known/openid-configuration"
 OAUTH_METADATA: Final = "/.well-known/oauth-authorization-server"
 INTROSPECTION: Final = "/introspect"
+TOKEN: Final = "/token"
+_EXCHANGE: Final = "urn:ietf:params:oauth:grant-type:token-exchange"
+_SHOWN: Final = (
+    "grant_type",
+    "subject_token_type",
+    "requested_token_type",
+    "audience",
+    "resource",
+    "scope",
+    "client_id",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +64,10 @@ class Issuer:
         self.keys: list[SigningKey] = list(keys) or [rsa_key()]
         self.opaque_tokens: dict[str, dict[str, Any]] = {}
         self.fetches: Counter[str] = Counter()
+        self.exchanges: list[dict[str, str]] = []
+        """The requests for an exchange, without their tokens and secrets."""
+        self.exchanged_claims: dict[str, Any] = {}
+        """Changes to the claims of the tokens that an exchange gives."""
         self.url = ""
         self._client_credentials = client_credentials
         self._port = port
@@ -192,11 +209,35 @@ class Issuer:
             return web.json_response(self._metadata())
         if request.path == INTROSPECTION and request.method == "POST":
             return await self._introspect(request)
+        if request.path == TOKEN and request.method == "POST":
+            return await self._exchange(request)
         return web.json_response({"error": "not_found"}, status=404)
 
-    async def _introspect(self, request: web.BaseRequest) -> web.Response:
+    async def _exchange(self, request: web.BaseRequest) -> web.Response:
+        form = {name: str(value) for name, value in (await request.post()).items()}
+        self.exchanges.append({name: value for name, value in form.items() if name in _SHOWN})
+        posted = (form.get("client_id", ""), form.get("client_secret", ""))
+        if not self._is_known(request) and posted != self._client_credentials:
+            return web.json_response({"error": "invalid_client"}, status=401)
+        if form.get("grant_type") != _EXCHANGE:
+            return web.json_response({"error": "unsupported_grant_type"}, status=400)
+        subject_token = form.get("subject_token", "")
+        try:
+            key = {key.key_id: key for key in self.keys}[jwt.get_unverified_header(subject_token)["kid"]]
+            claims = jwt.decode(subject_token, key.private.public_key(), [key.algorithm], audience=self.audience)
+        except (jwt.PyJWTError, KeyError):
+            return web.json_response({"error": "invalid_request"}, status=400)
+        target = form.get("resource") or form.get("audience")
+        new = {"sub": claims["sub"], "aud": target, "scope": form.get("scope", ""), **self.exchanged_claims}
+        answer = {"access_token": self.mint(new), "issued_token_type": form.get("requested_token_type")}
+        return web.json_response({**answer, "token_type": "Bearer", "expires_in": 600})
+
+    def _is_known(self, request: web.BaseRequest) -> bool:
         expected = base64.b64encode(":".join(self._client_credentials).encode()).decode()
-        if request.headers.get("Authorization") != f"Basic {expected}":
+        return request.headers.get("Authorization") == f"Basic {expected}"
+
+    async def _introspect(self, request: web.BaseRequest) -> web.Response:
+        if not self._is_known(request):
             return web.json_response({"error": "invalid_client"}, status=401)
         token = (await request.post()).get("token")
         return web.json_response(self.opaque_tokens.get(str(token), {"active": False}))

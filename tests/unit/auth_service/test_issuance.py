@@ -8,6 +8,7 @@ import pytest
 
 from auth_service.domain.credentials import AwsCredentials
 from auth_service.domain.policy import Account, Policy
+from auth_service.domain.user_tokens import UserToken
 from auth_service.issuance import CredentialIssuer
 from servicekit.errors import Reason, ServiceError
 from servicekit.identity import Principal
@@ -33,13 +34,15 @@ class Sts:
 
     def __init__(self, clock: Clock) -> None:
         self.issued: list[tuple[Principal, Account]] = []
+        self.tokens: list[str] = []
         self.failure: Exception | None = None
         self.gate: Gate | None = None
         self.life_s: float = 3_600.0
         self._clock = clock
 
-    async def issue(self, principal: Principal, account: Account) -> AwsCredentials:
+    async def issue(self, principal: Principal, account: Account, token: UserToken) -> AwsCredentials:
         self.issued.append((principal, account))
+        self.tokens.append(token.text)
         number = len(self.issued)
         if self.gate is not None:
             await self.gate.passage()
@@ -75,7 +78,7 @@ class Desk:
 
     async def settle(self) -> None:
         """Let what was begun in the background end."""
-        await asyncio.gather(*self.issuer._issuing.values(), return_exceptions=True)
+        await asyncio.gather(*(issue.task for issue in self.issuer._issuing.values()), return_exceptions=True)
         await asyncio.sleep(0)
 
 

@@ -6,6 +6,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.kit.fake_aws import SERVICE_ACCOUNT, FakeAws
+from tests.kit.issuer import Issuer, ed25519_key, tamper_signature
 from tests.unit.kit.conftest import MakeClient
 
 ROLE = "arn:aws:iam::111111111111:role/cloudwatch-reader"
@@ -102,14 +103,38 @@ async def test_bad_parameters(aws: FakeAws, client: MakeClient, change: dict[str
     assert failure.value.response["Error"]["Code"] == code
 
 
-async def test_a_web_identity_needs_no_signature(aws: FakeAws, client: MakeClient) -> None:
+async def test_a_web_identity_needs_no_signature_but_a_good_token(aws: FakeAws, client: MakeClient) -> None:
     nobody = await client("sts", aws.service_credentials)
-    token = "e30.eyJzdWIiOiAiYWxpY2UtaWQiLCAiaXNzIjogImh0dHBzOi8vaWRwIn0.c2ln"
-    answer = await nobody.assume_role_with_web_identity(RoleArn=ROLE, RoleSessionName="alice", WebIdentityToken=token)
-    assert answer["SubjectFromWebIdentityToken"] == "alice-id"
-    assert aws.sts.calls[0].web_identity_token == token
-    user = await client("sts", _keys(answer))
-    assert (await user.get_caller_identity())["Account"] == "111111111111"
+
+    async def code_for(token: str, role: str = ROLE) -> str:
+        call = nobody.assume_role_with_web_identity(RoleArn=role, RoleSessionName="alice", WebIdentityToken=token)
+        return (await _code_of(call))[0]
+
+    async with Issuer(audience="sts.amazonaws.com") as issuer:
+        claims = {
+            "https://aws.amazon.com/tags": {"principal_tags": {"team": ["ops"]}},
+            "https://aws.amazon.com/source_identity": "alice@example.com",
+        }
+        token = issuer.mint(claims)
+        assert await code_for(token) == "InvalidIdentityToken"
+        aws.sts.identity_providers.add("111111111111", issuer.url, ["sts.amazonaws.com"])
+        answer = await nobody.assume_role_with_web_identity(
+            RoleArn=ROLE, RoleSessionName="alice", WebIdentityToken=token
+        )
+        assert (answer["SubjectFromWebIdentityToken"], answer["Audience"]) == ("alice-id", "sts.amazonaws.com")
+        assert (aws.sts.calls[0].web_identity_token, aws.sts.calls[0].tags) == (token, {"team": "ops"})
+        assert aws.sts.calls[0].source_identity == "alice@example.com"
+        user = await client("sts", _keys(answer))
+        assert (await user.get_caller_identity())["Account"] == "111111111111"
+
+        for bad in ("garbage", tamper_signature(token), issuer.mint({"aud": "other"}), issuer.mint(key=ed25519_key())):
+            assert await code_for(bad) == "InvalidIdentityToken"
+        assert await code_for(issuer.mint({"exp": 1})) == "ExpiredTokenException"
+        assert await code_for(token, "arn:aws:iam::222222222222:role/r") == "InvalidIdentityToken"
+        aws.sts.web_identity_subjects[ROLE] = frozenset({"bob-id"})
+        assert await code_for(token) == "AccessDenied"
+        await issuer.go_down()
+        assert await code_for(token) == "IDPCommunicationError"
 
 
 async def test_keys_end(aws: FakeAws, client: MakeClient) -> None:

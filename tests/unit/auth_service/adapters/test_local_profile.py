@@ -6,6 +6,7 @@ import pytest
 
 from auth_service.adapters.local_profile import LocalProfile
 from auth_service.domain.policy import Account
+from auth_service.domain.user_tokens import UserToken
 from servicekit.errors import Reason, ServiceError
 from servicekit.identity import Principal
 
@@ -29,7 +30,7 @@ def _machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("profile", "key", "token"), [(None, "AKIADEFAULT", ""), ("work", "ASIAWORK", "t2")])
 async def test_the_profiles_keys_are_given(profile: str | None, key: str, token: str) -> None:
-    issued = await LocalProfile(profile).issue(LOCAL, ACCOUNT)
+    issued = await LocalProfile(profile).issue(LOCAL, ACCOUNT, UserToken("", 0.0))
     assert (issued.access_key_id, issued.session_token) == (key, token)
     assert issued.expires_at_s - issued.issued_at_s == 300  # asked for again soon: people sign in again
     assert "s1" not in repr(issued)
@@ -38,11 +39,11 @@ async def test_the_profiles_keys_are_given(profile: str | None, key: str, token:
 async def test_a_machine_without_keys_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
     with pytest.raises(ServiceError, match="has no AWS credentials") as caught:
-        await LocalProfile(None).issue(LOCAL, ACCOUNT)
+        await LocalProfile(None).issue(LOCAL, ACCOUNT, UserToken("", 0.0))
     assert caught.value.reason is Reason.AWS_UNAVAILABLE
 
 
 async def test_a_profile_that_does_not_exist_is_told_so() -> None:
     with pytest.raises(ServiceError, match="nowhere") as caught:
-        await LocalProfile("nowhere").issue(LOCAL, ACCOUNT)
+        await LocalProfile("nowhere").issue(LOCAL, ACCOUNT, UserToken("", 0.0))
     assert caught.value.reason is Reason.AWS_UNAVAILABLE

@@ -8,6 +8,7 @@ import pytest
 from auth_service.adapters.policy_file import WatchedPolicy, read_issuers, read_policy
 from servicekit.lifecycle import ConfigurationError
 
+EXCLUDED = {"shared_profile": "works with ENABLE_AUTH=false only", "token_claims": "is not allowed here"}
 GOOD = """
 accounts:
   prod: {account_id: "111122223333", role_arn: "arn:aws:iam::111122223333:role/reader"}
@@ -30,6 +31,10 @@ FAULTS: dict[str, tuple[str | bytes, str]] = {
     "unknown account": (GOOD.replace("[prod]", "[prod, dev]"), "a grant names an unknown account: dev"),
     "number for a text": (GOOD.replace('"111122223333"', "111122223333", 1), "accounts.prod.account_id: Input should"),
     "grant for nobody": (GOOD.replace("groups: [ops]", "groups: []"), "a grant needs groups, emails or scopes"),
+    "an excluded way": (
+        GOOD.replace("grants:", "  here: {strategy: token_claims}\ngrants:"),
+        "token_claims is not",
+    ),
     "local profile": (GOOD.replace("grants:", "  here: {strategy: shared_profile}\ngrants:"), "shared_profile works"),
 }
 
@@ -51,7 +56,7 @@ def write(path: Path, content: str | bytes) -> None:
 def test_a_fault_is_told_with_its_file_and_place(path: Path, content: str | bytes, message: str) -> None:
     write(path, content)
     with pytest.raises(ConfigurationError) as caught:
-        read_policy(path)
+        read_policy(path, EXCLUDED)
     assert message in str(caught.value)
     assert str(path) in str(caught.value)
 
@@ -59,14 +64,14 @@ def test_a_fault_is_told_with_its_file_and_place(path: Path, content: str | byte
 def test_all_faults_are_told_at_once(path: Path) -> None:
     write(path, GOOD.replace("role_arn", "rolearn").replace("groups", "group"))
     with pytest.raises(ConfigurationError) as caught:
-        read_policy(path)
+        read_policy(path, EXCLUDED)
     assert {"accounts.prod.rolearn", "grants.0.group"} <= {
         line.split(": ")[1] for line in str(caught.value).splitlines()
     }
 
 
 def test_a_missing_file_is_told(tmp_path: Path) -> None:
-    for read in (read_policy, read_issuers, WatchedPolicy):
+    for read in (lambda path: read_policy(path, EXCLUDED), read_issuers, lambda path: WatchedPolicy(path, EXCLUDED)):
         with pytest.raises(ConfigurationError, match=r"cannot read .*nowhere.yaml: No such file"):
             read(tmp_path / "nowhere.yaml")
 
@@ -74,12 +79,12 @@ def test_a_missing_file_is_told(tmp_path: Path) -> None:
 def test_secrets_of_a_faulty_file_are_not_repeated(path: Path) -> None:
     write(path, GOOD.replace("role_arn:", "external_id: hunter2, role_arn: x, x:"))
     with pytest.raises(ConfigurationError) as caught:
-        read_policy(path)
+        read_policy(path, EXCLUDED)
     assert "hunter2" not in str(caught.value)
 
 
 def test_a_changed_file_takes_effect(path: Path) -> None:
-    watched = WatchedPolicy(path)
+    watched = WatchedPolicy(path, EXCLUDED)
     before = watched.current
     watched.reload_if_changed()
     assert watched.current is before
@@ -90,7 +95,7 @@ def test_a_changed_file_takes_effect(path: Path) -> None:
 
 @pytest.mark.parametrize("content", [content for content, _ in FAULTS.values()], ids=FAULTS.keys())
 def test_a_faulty_file_leaves_the_policy_in_force(path: Path, content: str | bytes) -> None:
-    watched = WatchedPolicy(path)
+    watched = WatchedPolicy(path, EXCLUDED)
     before = watched.current
     write(path, content)
     with pytest.raises(ConfigurationError):
@@ -109,7 +114,7 @@ def test_a_file_replaced_through_a_link_is_noticed(tmp_path: Path) -> None:
         (tmp_path / name).write_text(GOOD.replace("[ops]", group))
         os.utime(tmp_path / name, ns=(1, 1))
     link.symlink_to(tmp_path / "one")
-    watched = WatchedPolicy(link)
+    watched = WatchedPolicy(link, EXCLUDED)
     link.unlink()
     link.symlink_to(tmp_path / "two")
     watched.reload_if_changed()
@@ -117,7 +122,7 @@ def test_a_file_replaced_through_a_link_is_noticed(tmp_path: Path) -> None:
 
 
 def test_a_file_that_vanishes_leaves_the_policy_in_force(path: Path) -> None:
-    watched = WatchedPolicy(path)
+    watched = WatchedPolicy(path, EXCLUDED)
     path.unlink()
     with pytest.raises(ConfigurationError):
         watched.reload_if_changed()

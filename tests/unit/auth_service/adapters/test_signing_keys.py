@@ -8,7 +8,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from auth_service.adapters.signing_keys import PUBLISH_BEFORE_USE_S, SigningKey, SigningKeys
+from auth_service.adapters.key_directory import PUBLISH_BEFORE_USE_S
+from auth_service.adapters.signing_keys import SigningKey, SigningKeys
 from servicekit.lifecycle import ConfigurationError
 from tests.kit.issuer import rsa_key
 from tests.kit.token_desk import Clock

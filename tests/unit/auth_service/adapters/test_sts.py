@@ -11,6 +11,7 @@ from aiobotocore.config import AioConfig
 from auth_service.adapters.sts import RoleAssumer
 from auth_service.domain.policy import Account
 from auth_service.domain.role_sessions import READ_ONLY_ACTIONS
+from auth_service.domain.user_tokens import UserToken
 from servicekit.errors import Reason, ServiceError
 from servicekit.identity import Principal, derive_user_id
 from tests.kit.fake_aws import FakeAws
@@ -18,6 +19,7 @@ from tests.kit.fake_aws import FakeAws
 ACCOUNT_ID = "111111111111"
 ROLE = f"arn:aws:iam::{ACCOUNT_ID}:role/team/reader"
 ACCOUNT = Account(account_id=ACCOUNT_ID, role_arn=ROLE, external_id="deployment-7")
+NO_TOKEN = UserToken("", 0.0)
 ALICE = Principal(derive_user_id("https://idp", "auth0|Alice Ä"), "https://idp", "auth0|Alice Ä", "alice@example.com")
 
 
@@ -39,12 +41,12 @@ async def sts(aws: FakeAws) -> AsyncIterator[Any]:
 
 async def failure(sts: Any, account: Account = ACCOUNT) -> ServiceError:
     with pytest.raises(ServiceError) as caught:
-        await RoleAssumer(sts).issue(ALICE, account)
+        await RoleAssumer(sts).issue(ALICE, account, NO_TOKEN)
     return caught.value
 
 
 async def test_everything_that_names_and_limits_the_session_is_on_the_wire(aws: FakeAws, sts: Any) -> None:
-    issued = await RoleAssumer(sts).issue(ALICE, ACCOUNT)
+    issued = await RoleAssumer(sts).issue(ALICE, ACCOUNT, NO_TOKEN)
     (call,) = aws.sts.calls
     assert call.role_arn == ROLE
     assert call.role_session_name == f"auth0-Alice-{ALICE.user_id}"
@@ -67,7 +69,7 @@ async def test_an_account_says_how_long_and_how_limited(aws: FakeAws, sts: Any) 
     own = {"Version": "2012-10-17", "Statement": []}
     for policy in ("none", own):
         account = ACCOUNT.model_copy(update={"session_policy": policy, "session_duration_s": 900})
-        await RoleAssumer(sts).issue(ALICE, account)
+        await RoleAssumer(sts).issue(ALICE, account, NO_TOKEN)
     first, second = aws.sts.calls
     assert (first.policy, first.duration_s) == (None, 900)
     assert json.loads(second.policy or "") == own

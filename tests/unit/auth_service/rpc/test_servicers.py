@@ -13,6 +13,7 @@ from auth_service.domain.policy import Account, Entitlement
 from auth_service.rpc.authentication import AuthenticationServicer
 from auth_service.rpc.credentials import CredentialServicer
 from auth_service.rpc.signing_keys import SigningKeyServicer
+from servicekit.assertions import sign
 from servicekit.errors import Reason, ServiceError
 from servicekit.identity import Principal, acting_for
 
@@ -64,17 +65,17 @@ async def test_a_refusal_passes_as_it_is() -> None:
 
 class Issuer:
     def __init__(self, expires_at_s: float = 1_234.9) -> None:
-        self.asked: list[tuple[Principal, str, str]] = []
+        self.asked: list[tuple[Principal, str, str, str]] = []
         self._expires_at_s = expires_at_s
 
     async def issue(
-        self, principal: Principal, alias: str, refused_access_key_id: str = ""
+        self, principal: Principal, alias: str, refused_access_key_id: str = "", sealed_token: str = ""
     ) -> tuple[Entitlement, AwsCredentials]:
-        self.asked.append((principal, alias, refused_access_key_id))
+        self.asked.append((principal, alias, refused_access_key_id, sealed_token))
         return Entitlement("prod", PROD, True), AwsCredentials("ASIA1", "s", "t", self._expires_at_s, 0.0)
 
     def entitlements(self, principal: Principal) -> list[Entitlement]:
-        self.asked.append((principal, "", ""))
+        self.asked.append((principal, "", "", ""))
         return [Entitlement("dev", Account(strategy="shared_profile"), False), Entitlement("prod", PROD, True)]
 
 
@@ -82,12 +83,19 @@ def issued(issuer: Issuer) -> CredentialServicer:
     return CredentialServicer(issuer)  # type: ignore[arg-type]
 
 
+def assertion(sealed_token: str) -> bytes:
+    key = SigningKeys(None).active
+    return sign(
+        ALICE, key=key.private, key_id="k", audience="cw", issued_at_s=1, expires_at_s=2, sealed_token=sealed_token
+    )
+
+
 async def test_credentials_as_a_message() -> None:
     issuer = Issuer(1_234.9)
     request = credential_service_pb2.IssueCredentialsRequest(account_alias="prod", refused_access_key_id="ASIA0")
-    with acting_for(ALICE):
+    with acting_for(ALICE, assertion("sealed-for-alice")):
         response = await issued(issuer).IssueCredentials(request, CONTEXT)
-    assert issuer.asked == [(ALICE, "prod", "ASIA0")]
+    assert issuer.asked == [(ALICE, "prod", "ASIA0", "sealed-for-alice")]
     assert (response.access_key_id, response.secret_access_key, response.session_token) == ("ASIA1", "s", "t")
     assert response.expire_time.seconds == 1_234  # never later than AWS means
     said = response.account

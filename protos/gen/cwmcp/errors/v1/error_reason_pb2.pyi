@@ -80,6 +80,12 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """AWS asked to slow down, or a quota is used up."""
     ERROR_REASON_AWS_UNAVAILABLE: _ErrorReason.ValueType  # 66
     """AWS failed or could not be reached."""
+    ERROR_REASON_WEB_IDENTITY_REFUSED: _ErrorReason.ValueType  # 70
+    """AWS does not accept the user's token for the account's role; another token of the user may do."""
+    ERROR_REASON_EXCHANGE_REFUSED: _ErrorReason.ValueType  # 71
+    """The issuer does not exchange the user's token for one that AWS accepts."""
+    ERROR_REASON_CLAIMED_KEYS_REFUSED: _ErrorReason.ValueType  # 72
+    """The user's token carries no temporary AWS keys that may be used."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """ErrorReason names one cause. The name without its prefix is the value of ErrorInfo.reason."""
@@ -142,4 +148,10 @@ ERROR_REASON_AWS_THROTTLED: ErrorReason.ValueType  # 65
 """AWS asked to slow down, or a quota is used up."""
 ERROR_REASON_AWS_UNAVAILABLE: ErrorReason.ValueType  # 66
 """AWS failed or could not be reached."""
+ERROR_REASON_WEB_IDENTITY_REFUSED: ErrorReason.ValueType  # 70
+"""AWS does not accept the user's token for the account's role; another token of the user may do."""
+ERROR_REASON_EXCHANGE_REFUSED: ErrorReason.ValueType  # 71
+"""The issuer does not exchange the user's token for one that AWS accepts."""
+ERROR_REASON_CLAIMED_KEYS_REFUSED: ErrorReason.ValueType  # 72
+"""The user's token carries no temporary AWS keys that may be used."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -1,0 +1,202 @@
+"""Exchanges a user's token for one that is meant for AWS, at the issuer that made it (RFC 8693).
+
+The token that a client presents is for this product; where the issuer offers an exchange it goes no further. Results
+are kept in memory by user and target until they end, and one exchange at a time serves all who wait for the same.
+"""
+
+import asyncio
+import base64
+import json
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, TypeGuard
+from urllib.parse import quote_plus
+
+import aiohttp
+from cachetools import TLRUCache
+
+from auth_service.domain.token_exchange import ACCESS_TOKEN, TokenExchangeSettings
+from auth_service.domain.user_tokens import UserToken
+from servicekit.errors import ABOUT_THE_SIGN_IN, Reason, ServiceError
+from servicekit.identity import Principal
+
+_log = logging.getLogger(__name__)
+_GRANT_TYPE: Final = "urn:ietf:params:oauth:grant-type:token-exchange"
+_TIMEOUT_S: Final = 5.0
+_RETRY_AFTER_S: Final = 2.0
+_MAX_BYTES: Final = 256 * 1024
+_TOKENS: Final = 20_000
+_LAST_MINUTE_S: Final = 60.0
+_MAX_LIFE_S: Final = 86_400.0
+# RFC 8693 section 2.2.2 and RFC 6749 section 5.2: what is about this token or this user, and not about our settings.
+_ABOUT_THE_TOKEN: Final = frozenset({"invalid_request", "invalid_grant", "invalid_token", "access_denied"})
+_BUSY: Final = frozenset({408, 425, 429})
+
+_Key = tuple[str, tuple[str, str, str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Exchange:
+    """An exchange that is under way, and the token that it is for."""
+
+    task: "asyncio.Task[UserToken]"
+    token: UserToken
+
+
+class TokenExchanger:
+    """The exchanges of all issuers that offer one."""
+
+    def __init__(
+        self,
+        http: aiohttp.ClientSession,
+        settings: Mapping[str, TokenExchangeSettings],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """`settings` are by issuer; the tokens of others stay as they are."""
+        self._http = http
+        self._settings = settings
+        self._clock = clock
+        self._kept: TLRUCache[_Key, UserToken] = TLRUCache(
+            _TOKENS, ttu=lambda _key, token, _now: token.expires_at_s - _LAST_MINUTE_S, timer=clock
+        )
+        self._exchanging: dict[_Key, _Exchange] = {}
+
+    async def exchange(self, principal: Principal, token: UserToken) -> UserToken:
+        """A token of the same user for AWS; `token` itself where its issuer offers no exchange.
+
+        Raises EXCHANGE_REFUSED, ACCOUNT_MISCONFIGURED or ISSUER_UNAVAILABLE.
+        """
+        settings = self._settings.get(principal.issuer)
+        if settings is None:
+            return token
+        key = principal.user_id, settings.target
+        while True:
+            kept = self._kept.get(key)
+            if kept is not None:
+                return kept
+            exchange = self._exchanging.get(key)
+            if exchange is None:
+                task = asyncio.create_task(self._ask(key, settings, token))
+                exchange = self._exchanging[key] = _Exchange(task, token)
+                task.add_done_callback(lambda _: self._exchanging.pop(key, None))
+            try:
+                return await asyncio.shield(exchange.task)
+            except ServiceError as error:
+                if exchange.token == token or error.reason not in ABOUT_THE_SIGN_IN:
+                    raise  # else it was another's older token: try with this one
+
+    async def close(self) -> None:
+        """Forget everything; what is under way is abandoned."""
+        tasks = [exchange.task for exchange in self._exchanging.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._kept.clear()
+
+    async def _ask(self, key: _Key, settings: TokenExchangeSettings, token: UserToken) -> UserToken:
+        status, answer = await self._post(settings, token)
+        if status != 200:
+            raise _refusal(status, answer.get("error"))
+        exchanged = _read(answer, settings, token, self._clock())
+        if exchanged.expires_at_s > self._clock() + _LAST_MINUTE_S:
+            self._kept[key] = exchanged
+        return exchanged
+
+    async def _post(self, settings: TokenExchangeSettings, token: UserToken) -> tuple[int, Mapping[str, Any]]:
+        """The answer of the token endpoint. No redirect is followed: the request has secrets in it."""
+        form, headers = await _request(settings, token)
+        timeout = aiohttp.ClientTimeout(total=_TIMEOUT_S)
+        try:
+            async with self._http.post(
+                settings.endpoint, data=form, headers=headers, timeout=timeout, allow_redirects=False
+            ) as response:
+                body = await _read_bounded(response)
+                return response.status, body
+        except (aiohttp.ClientError, TimeoutError) as error:
+            _log.warning("cannot exchange a token at %s: %s", settings.endpoint, type(error).__name__)
+            raise _unavailable() from None  # aiohttp's errors may keep the request
+
+
+async def _request(settings: TokenExchangeSettings, token: UserToken) -> tuple[dict[str, str], dict[str, str]]:
+    form = {
+        "grant_type": _GRANT_TYPE,
+        "subject_token": token.text,
+        "subject_token_type": ACCESS_TOKEN,
+        "requested_token_type": settings.requested_type,
+    }
+    optional = {"audience": settings.audience, "resource": settings.resource, "scope": settings.scope}
+    form |= {name: value for name, value in optional.items() if value}
+    headers = {"Accept": "application/json"}
+    if settings.client_secret_file is None:
+        return form | {"client_id": settings.client_id}, headers
+    secret = await asyncio.to_thread(read_secret, settings.client_secret_file)
+    if settings.client_auth == "client_secret_post":
+        return form | {"client_id": settings.client_id, "client_secret": secret}, headers
+    # RFC 6749 section 2.3.1: both are form-encoded first.
+    pair = f"{quote_plus(settings.client_id)}:{quote_plus(secret)}"
+    return form, headers | {"Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
+
+
+def read_secret(path: Path) -> str:
+    """The secret in a file, without the line's end. Raises ACCOUNT_MISCONFIGURED."""
+    try:
+        secret = path.read_text(encoding="utf-8").strip()
+    except (OSError, ValueError):
+        secret = ""
+    if not secret:
+        raise ServiceError(Reason.ACCOUNT_MISCONFIGURED, "the secret for the token exchange cannot be read")
+    return secret
+
+
+async def _read_bounded(response: aiohttp.ClientResponse) -> Mapping[str, Any]:
+    """The body as a JSON object; empty when it is none, or too long."""
+    body = b""
+    async for chunk in response.content.iter_chunked(16_384):
+        body += chunk
+        if len(body) > _MAX_BYTES:
+            return {}
+    try:
+        answer = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return answer if isinstance(answer, dict) else {}
+
+
+def _read(answer: Mapping[str, Any], settings: TokenExchangeSettings, token: UserToken, now_s: float) -> UserToken:
+    """The new token. What does not say when it ends is used once."""
+    text = answer.get("access_token")
+    if not isinstance(text, str) or not text:
+        raise _misconfigured("the issuer's answer to a token exchange holds no token")
+    claims = UserToken(text, 0.0).claims
+    before, after = token.claims.get("sub"), claims.get("sub")
+    if not settings.other_subject and before is not None and claims and before != after:
+        raise _misconfigured("the issuer exchanged the user's token for one of another subject")
+    ends_s, lifetime_s = claims.get("exp"), answer.get("expires_in")
+    known_s = [float(ends_s)] if _is_number(ends_s) else []
+    known_s += [now_s + float(lifetime_s)] if _is_number(lifetime_s) else []
+    return UserToken(text, min(*known_s, now_s + _MAX_LIFE_S) if known_s else now_s)
+
+
+def _is_number(value: object) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _refusal(status: int, code: object) -> ServiceError:
+    if status >= 500 or status in _BUSY or code == "temporarily_unavailable":
+        return _unavailable()
+    if code in _ABOUT_THE_TOKEN:
+        return ServiceError(Reason.EXCHANGE_REFUSED, f"the issuer does not exchange the user's token ({code})")
+    known = code if isinstance(code, str) and code.isidentifier() and len(code) <= 40 else f"HTTP status {status}"
+    return _misconfigured(f"the issuer refuses token exchanges as they are set up here ({known})")
+
+
+def _misconfigured(message: str) -> ServiceError:
+    return ServiceError(Reason.ACCOUNT_MISCONFIGURED, message)
+
+
+def _unavailable() -> ServiceError:
+    message = "the issuer's token exchange does not answer now"
+    return ServiceError(Reason.ISSUER_UNAVAILABLE, message, retry_after_s=_RETRY_AFTER_S)
