@@ -25,7 +25,9 @@ from servicekit.errors import Reason, ServiceError
 from servicekit.identity import Principal, derive_user_id
 
 _VERDICT_LIFETIME_S: Final = 60.0
-_VERDICTS: Final = 50_000
+# An assertion with a large token inside takes up to 90,000 bytes, a usual one 1,000.
+_VERDICTS_BYTES: Final = 256 << 20
+_VERDICT_OVERHEAD_BYTES: Final = 2_000
 _REFUSAL_LIFETIME_S: Final = 10.0
 _REFUSALS: Final = 10_000
 _LOCAL_TOKEN_LIFETIME_S: Final = 300.0
@@ -112,7 +114,10 @@ class TokenAuthenticator:
         self._required_scopes = tuple(required_scopes)
         self._clock = clock
         self._verdicts: TLRUCache[bytes, Verdict] = TLRUCache(
-            _VERDICTS, ttu=lambda _key, verdict, _now: verdict.remembered_until_s, timer=clock
+            _VERDICTS_BYTES,
+            ttu=lambda _key, verdict, _now: verdict.remembered_until_s,
+            timer=clock,
+            getsizeof=lambda verdict: len(verdict.assertion) + _VERDICT_OVERHEAD_BYTES,
         )
         self._refusals: TTLCache[bytes, ServiceError] = TTLCache(_REFUSALS, ttl=_REFUSAL_LIFETIME_S, timer=clock)
 

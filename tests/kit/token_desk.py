@@ -7,9 +7,12 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from auth_service.adapters.jwks import VerificationKey
+from auth_service.adapters.sealing_keys import SealingKeys
 from auth_service.adapters.signing_keys import SigningKeys
 from auth_service.authentication import TokenAuthenticator, Voucher
 from auth_service.domain.issuers import Issuer
+from auth_service.domain.policy import Policy
+from auth_service.sealing import TokenSealing
 from servicekit.errors import Reason, ServiceError
 from tests.kit.issuer import SigningKey, ec_key, ed25519_key, encode, encode_raw, rsa_key
 from tests.kit.issuer.tokens import overridden
@@ -71,17 +74,25 @@ class KeysInHand:
 class TokenDesk:
     """The authenticator and what it depends on."""
 
-    def __init__(self, **settings: Any) -> None:
+    def __init__(self, policy: Policy | None = None, **settings: Any) -> None:
+        """With a policy, tokens are sealed for those accounts of it that need them."""
         self.clock = Clock()
         self.keys = KeysInHand()
         self.issuer = Issuer(issuer=ISSUER, audiences=(AUDIENCE,), **settings)
+        self.policy = policy
+        self.sealing = TokenSealing(SealingKeys(None), self._policy_in_force, self.clock) if policy else None
         self.authenticator = TokenAuthenticator(
             {ISSUER: self.issuer},
             {ISSUER: self.keys},
-            Voucher(SigningKeys(None), "cloudwatch-service"),
+            Voucher(SigningKeys(None), "cloudwatch-service", self.sealing),
             required_scopes=(SCOPE,),
             clock=self.clock,
         )
+
+    def _policy_in_force(self) -> Policy:
+        if self.policy is None:
+            raise LookupError("the desk has no policy")
+        return self.policy
 
     async def reason(self, token: str) -> Reason | None:
         """Why the token is refused, None when it is accepted. A second time it must be the same."""

@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Final, Self
+from urllib.parse import quote_plus
 
 import jwt
 from aiohttp import web
@@ -58,6 +59,7 @@ class Issuer:
         audience: str = "http://127.0.0.1:3334/mcp",
         keys: Sequence[SigningKey] = (),
         client_credentials: tuple[str, str] = ("auth-service", "introspection-secret"),
+        form_encoded_credentials: bool = False,
         port: int = 0,
     ) -> None:
         self.audience = audience
@@ -70,6 +72,7 @@ class Issuer:
         """Changes to the claims of the tokens that an exchange gives."""
         self.url = ""
         self._client_credentials = client_credentials
+        self._encode = quote_plus if form_encoded_credentials else str
         self._port = port
         self._documents: dict[str, Document] = {}
         self._gates: list[tuple[str, Gate]] = []
@@ -233,7 +236,7 @@ class Issuer:
         return web.json_response({**answer, "token_type": "Bearer", "expires_in": 600})
 
     def _is_known(self, request: web.BaseRequest) -> bool:
-        expected = base64.b64encode(":".join(self._client_credentials).encode()).decode()
+        expected = base64.b64encode(":".join(map(self._encode, self._client_credentials)).encode()).decode()
         return request.headers.get("Authorization") == f"Basic {expected}"
 
     async def _introspect(self, request: web.BaseRequest) -> web.Response:

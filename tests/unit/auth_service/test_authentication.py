@@ -8,7 +8,8 @@ import pytest
 
 from auth_service.adapters.signing_keys import SigningKeys
 from auth_service.authentication import NoAuthentication, Voucher
-from servicekit.assertions import AssertionVerifier
+from auth_service.domain.policy import Policy
+from servicekit.assertions import AssertionVerifier, read_sealed_token
 from servicekit.errors import Reason, ServiceError
 from servicekit.identity import Principal, derive_user_id
 from tests.kit.issuer import OMIT, tamper_signature
@@ -207,3 +208,52 @@ async def test_without_authentication_everybody_is_the_person_at_the_machine() -
     renewed = await nobody.authenticate("", "")
     assert renewed is not verdict
     assert renewed.principal == verdict.principal
+
+
+def policy(strategy: str) -> Policy:
+    account = {"account_id": "111122223333", "role_arn": "arn:aws:iam::111122223333:role/reader", "strategy": strategy}
+    return Policy.model_validate({"accounts": {"prod": account}, "grants": [{"groups": ["ops"], "accounts": ["prod"]}]})
+
+
+async def test_an_assertion_carries_the_token_sealed_where_an_account_needs_it() -> None:
+    desk = TokenDesk(policy("web_identity"))
+    presented = token()
+    verdict = await desk.authenticator.authenticate(presented, "")
+    sealed = read_sealed_token(verdict.assertion)
+    assert desk.sealing is not None
+    opened = desk.sealing.open(verdict.principal, sealed)
+    assert (opened.text, opened.expires_at_s) == (presented, NOW_S + 630)
+    for secret in (presented, presented.split(".")[2]):
+        assert secret not in verdict.assertion.decode()
+        assert secret not in str(claims_of(verdict.assertion))
+        assert secret not in repr(verdict)
+    assert sealed not in repr(verdict)
+
+
+async def test_an_assertion_carries_nothing_where_no_account_of_the_user_needs_it() -> None:
+    for desk, presented in (
+        (TokenDesk(policy("assume_role")), token()),
+        (TokenDesk(policy("web_identity")), token({"groups": ["dev"]})),
+    ):
+        verdict = await desk.authenticator.authenticate(presented, "")
+        assert read_sealed_token(verdict.assertion) == ""
+        assert "sealed_token" not in claims_of(verdict.assertion)
+
+
+async def test_a_changed_policy_ends_remembered_verdicts() -> None:
+    desk = TokenDesk(policy("assume_role"))
+    presented = token()
+    first = await desk.authenticator.authenticate(presented, "")
+    assert await desk.authenticator.authenticate(presented, "") is first
+    desk.policy = policy("web_identity")
+    second = await desk.authenticator.authenticate(presented, "")
+    assert read_sealed_token(second.assertion)
+    assert await desk.authenticator.authenticate(presented, "") is second
+
+
+async def test_remembered_verdicts_are_bounded_in_bytes(desk: TokenDesk) -> None:
+    for number in range(3):
+        await desk.authenticator.authenticate(token({"jti": str(number)}), "")
+    verdicts = desk.authenticator._verdicts
+    assert verdicts.currsize == sum(len(verdict.assertion) + 2_000 for verdict in verdicts.values())
+    assert verdicts.maxsize == 256 << 20

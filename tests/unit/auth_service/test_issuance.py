@@ -6,14 +6,16 @@ from typing import Any
 
 import pytest
 
+from auth_service.adapters.sealing_keys import SealingKeys
 from auth_service.domain.credentials import AwsCredentials
 from auth_service.domain.policy import Account, Policy
 from auth_service.domain.user_tokens import UserToken
 from auth_service.issuance import CredentialIssuer
+from auth_service.sealing import TokenSealing
 from servicekit.errors import Reason, ServiceError
 from servicekit.identity import Principal
 from tests.kit.gate import Gate
-from tests.kit.token_desk import NOW_S, Clock
+from tests.kit.token_desk import NOW_S, Clock, token
 
 ALICE = Principal("u-alice", "https://idp", "alice", groups=("ops",))
 BOB = Principal("u-bob", "https://idp", "bob", groups=("ops",))
@@ -24,9 +26,8 @@ DOWN = ServiceError(Reason.AWS_UNAVAILABLE, "STS is down")
 
 
 def policy(**changes: Any) -> Policy:
-    return Policy.model_validate(
-        {"accounts": {"prod": PROD | changes}, "grants": [{"groups": ["ops"], "accounts": ["prod"]}]}
-    )
+    account = changes if changes.get("strategy") == "token_claims" else PROD | changes
+    return Policy.model_validate({"accounts": {"prod": account}, "grants": [{"groups": ["ops"], "accounts": ["prod"]}]})
 
 
 class Sts:
@@ -253,3 +254,139 @@ async def test_nothing_secret_shows(desk: Desk, caplog: pytest.LogCaptureFixture
     assert "secret-1" not in text
     assert "token-1" not in text
     assert credentials.issued_at_s == NOW_S
+
+
+class TokenDesk(Desk):
+    """A desk whose account needs the user's token; tokens are sealed for alice unless somebody else is named."""
+
+    def __init__(self, strategy: str = "web_identity") -> None:
+        super().__init__()
+        self.policy = policy(strategy=strategy)
+        self.sealing = TokenSealing(SealingKeys(None), lambda: self.policy, self.clock)
+        self.issuer = CredentialIssuer(
+            lambda: self.policy, {strategy: self.sts}, sealing=self.sealing, clock=self.clock, jitter=lambda *_: 0.0
+        )
+
+    def seal(self, text: str, principal: Principal = ALICE, life_s: float = 600.0) -> str:
+        return self.sealing.seal(principal, UserToken(text, self.clock() + life_s))
+
+    async def key_with(self, sealed: str, principal: Principal = ALICE, **options: Any) -> str:
+        return await self.key(principal, sealed_token=sealed, **options)
+
+    async def reason_with(self, sealed: str, principal: Principal = ALICE) -> Reason:
+        with pytest.raises(ServiceError) as caught:
+            await self.key_with(sealed, principal)
+        return caught.value.reason
+
+
+def jwt_of(**claims: Any) -> str:
+    return token(claims)
+
+
+async def test_the_users_own_token_goes_to_the_strategy_and_to_no_other() -> None:
+    desk = TokenDesk()
+    sealed = {user: desk.seal(f"token-of-{user.subject}", user) for user in (ALICE, BOB)}
+    keys = await asyncio.gather(*(desk.key_with(sealed[user], user) for user in (ALICE, BOB, ALICE)))
+    assert keys == ["ASIA1", "ASIA2", "ASIA1"]
+    assert desk.sts.tokens == ["token-of-alice", "token-of-bob"]
+    assert await desk.reason_with(sealed[BOB], ALICE) is Reason.ASSERTION_INVALID
+
+
+async def test_a_way_without_tokens_is_given_none() -> None:
+    desk = TokenDesk("assume_role")
+    assert await desk.key(sealed_token="whatever") == "ASIA1"
+    assert desk.sts.tokens == [""]
+
+
+async def test_what_is_kept_outlives_the_token_but_is_given_to_a_live_one_only() -> None:
+    desk = TokenDesk()
+    first = desk.seal("first", life_s=600)
+    assert await desk.key_with(first) == "ASIA1"
+    desk.clock.now_s += 600
+    assert await desk.reason_with(first) is Reason.TOKEN_EXPIRED
+    assert await desk.reason_with("") is Reason.ASSERTION_INVALID
+    assert await desk.reason_with(TokenDesk().seal("of another key")) is Reason.ASSERTION_INVALID
+    assert await desk.key_with(desk.seal("second")) == "ASIA1"
+    assert desk.sts.tokens == ["first"]
+
+
+async def test_renewal_is_with_the_next_token_of_the_client() -> None:
+    desk = TokenDesk()
+    await desk.key_with(desk.seal("first", life_s=600))
+    desk.clock.now_s += 2_700
+    assert await desk.key_with(desk.seal("sixth")) == "ASIA1"
+    await desk.settle()
+    assert await desk.key_with(desk.seal("seventh")) == "ASIA2"
+    assert desk.sts.tokens == ["first", "sixth"]
+
+
+async def test_one_whose_token_is_refused_does_not_fail_those_with_another() -> None:
+    desk = TokenDesk()
+    desk.sts.gate = Gate()
+    desk.sts.failure = ServiceError(Reason.TOKEN_EXPIRED, "AWS says so")
+    old = asyncio.create_task(desk.key_with(desk.seal("old")))
+    await desk.sts.gate.arrivals()
+    same = asyncio.create_task(desk.key_with(desk.seal("old")))
+    newer = asyncio.create_task(desk.key_with(desk.seal("newer")))
+    await asyncio.sleep(0)
+    released, desk.sts.gate = desk.sts.gate, None
+    old.add_done_callback(lambda _: setattr(desk.sts, "failure", None))
+    released.release()
+    outcomes = await asyncio.gather(old, same, newer, return_exceptions=True)
+    assert [getattr(outcome, "reason", outcome) for outcome in outcomes[:2]] == [Reason.TOKEN_EXPIRED] * 2
+    assert outcomes[2] in ("ASIA2", "ASIA3")
+    assert desk.sts.tokens[0] == "old"
+    assert desk.sts.tokens[-1] == "newer"
+
+
+async def test_a_refused_token_is_remembered_and_the_next_one_is_not_refused_for_it() -> None:
+    desk = TokenDesk()
+    desk.sts.failure = ServiceError(Reason.WEB_IDENTITY_REFUSED, "no")
+    assert [await desk.reason_with(desk.seal("bad")) for _ in range(3)] == [Reason.WEB_IDENTITY_REFUSED] * 3
+    assert desk.sts.tokens == ["bad"]
+    desk.sts.failure = None
+    assert await desk.key_with(desk.seal("good")) == "ASIA2"
+    desk.clock.now_s += 15
+    assert await desk.key_with(desk.seal("bad")) == "ASIA2"
+
+
+async def test_a_refused_token_ends_nothing_that_another_has_brought(caplog: pytest.LogCaptureFixture) -> None:
+    desk = TokenDesk()
+    await desk.key_with(desk.seal("good"))
+    desk.clock.now_s += 2_700
+    desk.sts.failure = ServiceError(Reason.WEB_IDENTITY_REFUSED, "no")
+    for _ in range(3):
+        assert await desk.key_with(desk.seal("bad")) == "ASIA1"
+        await desk.settle()
+    assert desk.sts.tokens == ["good", "bad"]
+    assert "cannot renew credentials" in caplog.text
+    desk.sts.failure = None
+    await desk.key_with(desk.seal("better"))
+    await desk.settle()
+    assert await desk.key_with(desk.seal("better")) == "ASIA3"
+
+
+async def test_a_session_is_not_shared_by_tokens_that_tag_it_differently() -> None:
+    desk = TokenDesk()
+    tags = "https://aws.amazon.com/tags"
+    wide, narrow = ({tags: {"principal_tags": {"team": [team]}}} for team in ("all", "one"))
+    assert await desk.key_with(desk.seal(jwt_of(**wide))) == "ASIA1"
+    assert await desk.key_with(desk.seal(jwt_of(**narrow))) == "ASIA2"
+    assert await desk.key_with(desk.seal(jwt_of(**wide, jti="another"))) == "ASIA1"
+    assert await desk.key_with(desk.seal(jwt_of(**{"https://aws.amazon.com/source_identity": "x"}))) == "ASIA3"
+
+
+async def test_keys_in_a_token_are_those_of_that_token() -> None:
+    desk = TokenDesk("token_claims")
+    assert await desk.key_with(desk.seal("one")) == "ASIA1"
+    assert await desk.key_with(desk.seal("two")) == "ASIA2"
+    assert await desk.key_with(desk.seal("one")) == "ASIA1"
+
+
+async def test_no_token_shows_nor_stays() -> None:
+    desk = TokenDesk()
+    await desk.key_with(desk.seal("hush-hush"))
+    desk.sts.failure = ServiceError(Reason.TOKEN_EXPIRED, "no")
+    await desk.reason_with(desk.seal(jwt_of(**{"https://aws.amazon.com/source_identity": "hush-hush"})))
+    assert "hush" not in f"{desk.issuer._kept} {desk.issuer._refusals} {desk.issuer._issuing}"
+    assert desk.issuer._issuing == {}

@@ -1,9 +1,12 @@
 """auth_service's configuration, and what --check-config finds."""
 
 import os
+from base64 import b64encode
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from auth_service.app import check
 from auth_service.settings import load
@@ -92,6 +95,7 @@ def test_incomplete_settings_are_refused(
         ({"OAUTH_AUDIENCE": " , "}, "OAUTH_ISSUER, OAUTH_AUDIENCE, OAUTH_JWKS_URL: .*at least 1 item"),
         ({"AUTH_POLICY_FILE": "nowhere.yaml"}, "cannot read nowhere.yaml"),
         ({"AUTH_SIGNING_KEYS_DIR": "nowhere"}, "nowhere holds no signing keys"),
+        ({"AUTH_SEALING_KEYS_DIR": "nowhere"}, "nowhere holds no sealing keys"),
         ({"OAUTH_ISSUER": None, "AUTH_ISSUERS_FILE": "nowhere.yaml"}, "cannot read nowhere.yaml"),
     ],
     ids=str,
@@ -115,4 +119,54 @@ def test_without_authentication_neither_policy_nor_issuer_is_needed(monkeypatch:
         monkeypatch,
         {"ENABLE_AUTH": "false", "AUTH_POLICY_FILE": None, "OAUTH_ISSUER": None, "OAUTH_AUDIENCE": None},
     )
+    check(load())
+
+
+def with_strategy(tmp_path: Path, strategy: str) -> None:
+    policy = POLICY.replace("{account_id", f"{{strategy: {strategy}, account_id")
+    if strategy == "token_claims":
+        policy = policy.replace(', role_arn: "arn:aws:iam::111122223333:role/reader"', "")
+    (tmp_path / "policy.yaml").write_text(policy)
+
+
+def test_keys_out_of_tokens_are_refused_unless_allowed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with_strategy(tmp_path, "token_claims")
+    with pytest.raises(ConfigurationError, match=r"token_claims is for development only.*: prod"):
+        check(load())
+    change(monkeypatch, {"AUTH_ALLOW_TOKEN_CLAIMS": "true"})
+    check(load())
+
+
+@pytest.mark.parametrize("strategy", ["web_identity", "token_claims"])
+def test_replicas_that_share_signing_keys_must_share_sealing_keys(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, strategy: str
+) -> None:
+    with_strategy(tmp_path, strategy)
+    keys = tmp_path / "keys"
+    keys.mkdir()
+    (keys / "1.pem").write_bytes(
+        Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    )
+    change(monkeypatch, {"AUTH_ALLOW_TOKEN_CLAIMS": "true"})
+    check(load())
+    change(monkeypatch, {"AUTH_SIGNING_KEYS_DIR": str(keys)})
+    with pytest.raises(ConfigurationError, match=f"{strategy} needs AUTH_SEALING_KEYS_DIR"):
+        check(load())
+    (keys / "1.key").write_bytes(b64encode(b"x" * 32))
+    change(monkeypatch, {"AUTH_SEALING_KEYS_DIR": str(keys)})
+    check(load())
+
+
+def test_the_secret_of_a_token_exchange_is_read_at_the_start(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "issuers.yaml").write_text(f"""
+issuers:
+  - issuer: https://idp.example.com
+    audiences: [https://mcp.example.com/mcp]
+    token_exchange:
+      {{endpoint: https://idp.example.com/token, client_id: c, audience: a, client_secret_file: {tmp_path}/secret}}
+""")
+    change(monkeypatch, {"OAUTH_ISSUER": None, "AUTH_ISSUERS_FILE": str(tmp_path / "issuers.yaml")})
+    with pytest.raises(ConfigurationError, match=r"https://idp\.example\.com: .*secret.* cannot be read"):
+        check(load())
+    (tmp_path / "secret").write_text("s3cret")
     check(load())

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from servicekit import assertions
-from servicekit.assertions import AssertionVerifier, sign
+from servicekit.assertions import AssertionVerifier, read_sealed_token, sign
 from servicekit.errors import Reason, ServiceError
 from servicekit.identity import Principal
 from tests.kit.gate import Gate
@@ -75,6 +75,14 @@ def signed(
     key: Ed25519PrivateKey = KEY, key_id: str = "k1", *, at_s: int = NOW_S, lasts_s: int = 300, audience: str = ME
 ) -> bytes:
     return sign(ALICE, key=key, key_id=key_id, audience=audience, issued_at_s=at_s, expires_at_s=at_s + lasts_s)
+
+
+async def test_a_sealed_token_travels_inside_and_is_no_part_of_the_user(verifier: AssertionVerifier) -> None:
+    assertion = sign(
+        ALICE, key=KEY, key_id="k1", audience=ME, issued_at_s=NOW_S, expires_at_s=NOW_S + 300, sealed_token="sealed"
+    )
+    assert await verifier.verify(assertion, (ME,)) == ALICE
+    assert (read_sealed_token(assertion), read_sealed_token(signed())) == ("sealed", "")
 
 
 def forged(claims: Mapping[str, Any] | None = None, header: Mapping[str, Any] | None = None, **how: Any) -> bytes:

@@ -57,6 +57,12 @@ def test_an_exception_is_part_of_the_line() -> None:
     assert found["exception"].endswith("ValueError: broken")
 
 
+def test_records_are_stamped_as_long_as_that_is_wanted() -> None:
+    with logs.stamping(development="token_claims"):
+        assert line("hello")["development"] == "token_claims"
+    assert "development" not in line("hello")
+
+
 @pytest.fixture
 def _loggers_restored() -> Iterator[None]:
     root = logging.getLogger()

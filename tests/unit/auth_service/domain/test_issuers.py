@@ -72,6 +72,16 @@ def test_a_faulty_entry_is_refused(changes: dict[str, Any]) -> None:
         Issuer.model_validate(GOOD | changes)
 
 
+EXCHANGE = {"client_id": "c", "client_secret_file": "/run/secrets/exchange", "audience": "sts.amazonaws.com"}
+
+
+def test_a_token_exchange_is_at_a_secure_address() -> None:
+    good = GOOD | {"token_exchange": EXCHANGE | {"endpoint": "https://idp.example.com/token"}}
+    assert Issuer.model_validate(good).token_exchange is not None
+    with pytest.raises(ValidationError, match="must be https"):
+        Issuer.model_validate(GOOD | {"token_exchange": EXCHANGE | {"endpoint": "http://idp.example.com/token"}})
+
+
 def test_the_table_has_each_issuer_once() -> None:
     other = GOOD | {"issuer": "https://idp.example.com/"}
     assert set(build_issuers([GOOD, other])) == {"https://idp.example.com", "https://idp.example.com/"}

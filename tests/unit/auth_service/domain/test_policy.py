@@ -117,6 +117,10 @@ FAULTS: dict[str, dict[str, Any]] = {
     "a role and a line break": account(role_arn="arn:aws:iam::111111111111:role/reader\n"),
     "short account id": account(account_id="1"),
     "unknown strategy": account(strategy="magic"),
+    "web_identity without a role": account(strategy="web_identity", role_arn=""),
+    "web_identity with an external id": account(strategy="web_identity", external_id="x-1"),
+    "token_claims with a role": account(strategy="token_claims"),
+    "token_claims with a limit": {"strategy": "token_claims", "session_policy": "read-only"},
     "profile with a role": account(strategy="shared_profile"),
     "default region not among the regions": account(regions=["eu-west-1"], default_region="us-east-1"),
     "a region that is a host": account(regions=["evil.example.com"]),
@@ -164,3 +168,17 @@ def test_the_partition_is_the_roles(partition: str) -> None:
 
 def test_the_external_id_never_shows() -> None:
     assert "hunter2" not in repr(Account.model_validate(account(external_id="hunter2")))
+
+
+@pytest.mark.parametrize(
+    ("entry", "needs_token"),
+    [
+        (account(), False),
+        (account(strategy="web_identity", session_duration_s=43_200), True),
+        ({"strategy": "token_claims", "account_id": "111111111111"}, True),
+        ({"strategy": "shared_profile"}, False),
+    ],
+    ids=str,
+)
+def test_only_two_ways_need_the_users_token(entry: dict[str, Any], needs_token: bool) -> None:
+    assert Account.model_validate(entry).needs_token is needs_token

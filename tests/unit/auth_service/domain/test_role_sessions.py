@@ -11,12 +11,15 @@ from hypothesis import strategies as st
 from auth_service.domain.policy import Account
 from auth_service.domain.role_sessions import (
     READ_ONLY_ACTIONS,
+    session_claims,
     session_name,
     session_policy,
     session_tags,
     source_identity,
 )
+from auth_service.domain.user_tokens import UserToken
 from servicekit.identity import Principal, derive_user_id
+from tests.kit.token_desk import token
 
 # The AWS STS API reference, AssumeRole: RoleSessionName, SourceIdentity and Tags.
 NAME = re.compile(r"[A-Za-z0-9_+=,.@-]{2,64}")
@@ -87,3 +90,19 @@ def test_by_default_a_session_can_only_read() -> None:
     others = {verb for verb in verbs if not verb.startswith(("Describe", "Get", "List"))}
     assert others == {"StartQuery", "StopQuery"}
     assert not any("*" in action for action in READ_ONLY_ACTIONS)
+
+
+def test_what_a_token_says_about_a_session_is_told_apart_and_nothing_else_is() -> None:
+    web = Account.model_validate(ACCOUNT | {"strategy": "web_identity"})
+    tags = "https://aws.amazon.com/tags"
+    said = [
+        session_claims(web, UserToken(token(claims), 0.0))
+        for claims in ({}, {"jti": "2"}, {tags: {"principal_tags": {"a": ["b"]}}}, {tags: {"principal_tags": {}}})
+    ]
+    assert said[0] == said[1]
+    assert len(set(said[1:])) == 3
+    by_role, by_keys = Account.model_validate(ACCOUNT), Account(strategy="token_claims")
+    one, other = UserToken("one", 0.0), UserToken("other", 0.0)
+    assert session_claims(by_role, one) == session_claims(by_role, other)
+    assert session_claims(by_keys, one) != session_claims(by_keys, other)
+    assert "one" not in session_claims(by_keys, one)

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from servicekit.errors import Reason, ServiceError
+from servicekit.errors import ABOUT_THE_SIGN_IN, Reason, ServiceError
 from servicekit.identity import acting_for
 from tests.kit.pool_setup import PoolSetup, principal
 
@@ -30,7 +30,9 @@ async def test_a_refusal_ends_what_was_held_even_when_the_next_answer_is_an_outa
             await setup.keys("alice")
 
 
-@pytest.mark.parametrize("reason", [Reason.UNAVAILABLE, Reason.AWS_UNAVAILABLE, Reason.DEADLINE_EXCEEDED])
+@pytest.mark.parametrize(
+    "reason", [Reason.UNAVAILABLE, Reason.AWS_UNAVAILABLE, Reason.ISSUER_UNAVAILABLE, Reason.DEADLINE_EXCEEDED]
+)
 async def test_during_an_outage_confirmed_keys_serve_for_five_minutes(reason: Reason) -> None:
     setup = PoolSetup()
     await setup.keys("alice")
@@ -55,25 +57,27 @@ async def test_during_an_outage_who_has_confirmed_keys_does_not_wait_for_it_each
     assert asked == [2, 2, 3]
 
 
-async def test_an_assertion_that_has_ended_says_nothing_about_the_users_keys() -> None:
+@pytest.mark.parametrize("reason", sorted(ABOUT_THE_SIGN_IN))
+async def test_an_assertion_or_token_that_has_ended_says_nothing_about_the_users_keys(reason: Reason) -> None:
     setup = PoolSetup()
     await setup.keys("alice")
     setup.clock.now_s += 61
-    for error in (ServiceError(Reason.ASSERTION_INVALID, "expired"), ServiceError(Reason.UNAVAILABLE, "down")):
+    for error in (ServiceError(reason, "expired"), ServiceError(Reason.UNAVAILABLE, "down")):
         setup.source.error = error
-        if error.reason is Reason.ASSERTION_INVALID:
+        if error.reason is reason:
             with pytest.raises(ServiceError, match="expired"):
                 await setup.keys("alice")
         else:
             assert await setup.keys("alice") == "AK-u-alice-1"
 
 
-async def test_one_whose_assertion_has_ended_does_not_fail_others_of_the_same_user() -> None:
+@pytest.mark.parametrize("reason", [Reason.ASSERTION_INVALID, Reason.TOKEN_EXPIRED, Reason.WEB_IDENTITY_REFUSED])
+async def test_one_whose_sign_in_has_ended_does_not_fail_others_of_the_same_user(reason: Reason) -> None:
     setup = PoolSetup()
     setup.source.gate = asyncio.Event()
     expired = asyncio.create_task(setup.keys("alice"))
     await setup.source.was_asked.wait()
-    setup.source.error = ServiceError(Reason.ASSERTION_INVALID, "expired")
+    setup.source.error = ServiceError(reason, "expired")
     others = [asyncio.create_task(setup.keys("alice")) for _ in range(3)]
     await asyncio.sleep(0)
     setup.source.was_asked.clear()

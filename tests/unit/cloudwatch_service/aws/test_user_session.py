@@ -245,8 +245,9 @@ async def test_a_query_is_stopped_where_it_was_started_whatever_changed(setup: _
     assert setup.aws.running_queries == []
 
 
-async def test_a_call_goes_on_when_its_assertion_ends_and_no_other_begins(setup: _Setup) -> None:
-    setup.source.error = ServiceError(Reason.ASSERTION_INVALID, "expired")
+@pytest.mark.parametrize("reason", [Reason.ASSERTION_INVALID, Reason.TOKEN_EXPIRED])
+async def test_a_call_goes_on_when_its_sign_in_ends_and_no_other_begins(setup: _Setup, reason: Reason) -> None:
+    setup.source.error = ServiceError(reason, "expired")
     setup.clock.now_s += 61
     assert await setup.describe_alarms()
     with pytest.raises(ServiceError, match="expired"):
