@@ -105,6 +105,8 @@ class Deployment:
                 "OAUTH_ISSUER": self.issuer.url,
             },
         }[service]
+        if "AUTH_ISSUERS_FILE" in self.overrides.get(service, {}):
+            own = {name: value for name, value in own.items() if not name.startswith("OAUTH_")}
         prefix = {"auth_service": "AUTH", "cloudwatch_service": "CLOUDWATCH", "mcp_frontend": "FRONTEND"}[service]
         tls = self.tls(_NAMES[service])
         return {
