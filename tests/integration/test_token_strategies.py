@@ -23,7 +23,7 @@ from servicekit.errors import Reason
 from servicekit.identity import Principal
 from tests.integration.test_auth_service import AuthService, reason, running
 from tests.kit.fake_aws import FakeAws
-from tests.kit.issuer import TOKEN, Issuer, encode_raw, rsa_key
+from tests.kit.issuer import TOKEN, Issuer, encode_raw
 from tests.kit.services import Deployment, role_arn
 
 ACCOUNT_ID = "111111111111"
