@@ -139,9 +139,7 @@ async def _strategies(
     settings: AuthSettings, issuers: Mapping[str, Issuer], http: aiohttp.ClientSession, stack: AsyncExitStack
 ) -> dict[str, Strategy]:
     """The ways to credentials by the name that accounts use."""
-    exchange = TokenExchanger(
-        http, {name: issuer.token_exchange for name, issuer in issuers.items() if issuer.token_exchange}
-    )
+    exchange = TokenExchanger(http, {name: issuer.token_exchange for name, issuer in issuers.items()})
     stack.push_async_callback(exchange.close)
     strategies: dict[str, Strategy] = {
         "assume_role": RoleAssumer(await stack.enter_async_context(_sts_client(settings))),

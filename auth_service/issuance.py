@@ -85,7 +85,7 @@ class CredentialIssuer:
         self._clock = clock
         self._jitter = jitter
         self._kept: LRUCache[_Key, _Kept] = LRUCache(_CREDENTIALS)
-        # A refusal of one token is remembered under its digest, so that the next one is not refused for it.
+        # Where a token is needed a refusal is remembered by its digest too, so that the next one is not refused for it.
         self._refusals: TTLCache[tuple[_Key, bytes], ServiceError] = TTLCache(
             _REFUSALS, ttl=_REFUSAL_LIFETIME_S, timer=clock
         )
@@ -168,18 +168,16 @@ class CredentialIssuer:
         error = None if issue.task.cancelled() else issue.task.exception()
         if error is None:
             return
-        if isinstance(error, ServiceError) and error.reason in _DEFINITE:
-            self._kept.pop(key, None)
-            self._refusals[key, b""] = error.again()
-            return
-        if isinstance(error, ServiceError) and error.reason in ABOUT_THE_SIGN_IN:
+        if isinstance(error, ServiceError) and error.reason in _DEFINITE | ABOUT_THE_SIGN_IN:
             self._refusals[key, issue.token.digest] = error.again()
+            if error.reason in _DEFINITE:
+                self._kept.pop(key, None)
         if key in self._kept:
             _log.warning("cannot renew credentials: %s", error)
 
     def _refusal(self, key: _Key, token: UserToken) -> ServiceError | None:
-        """What was said of the account or of this token a moment ago."""
-        return self._refusals.get((key, b"")) or self._refusals.get((key, token.digest))
+        """What was said a moment ago to this user, with this token where one is needed."""
+        return self._refusals.get((key, token.digest))
 
     def _renewal_time_s(self, credentials: AwsCredentials) -> float:
         life_s = credentials.expires_at_s - credentials.issued_at_s

@@ -7,6 +7,7 @@ from auth_service.domain.claimed_keys import KeyClaims, read_keys
 from auth_service.domain.credentials import AwsCredentials
 from auth_service.domain.policy import Account
 from auth_service.domain.user_tokens import UserToken
+from servicekit.errors import Reason, ServiceError
 from servicekit.identity import Principal
 
 
@@ -20,4 +21,7 @@ class ClaimedKeys:
 
     async def issue(self, principal: Principal, _account: Account, token: UserToken) -> AwsCredentials:
         """The temporary keys in the token. Raises CLAIMED_KEYS_REFUSED."""
-        return read_keys(token, self._names[principal.issuer], self._clock())
+        names = self._names.get(principal.issuer)
+        if names is None:
+            raise ServiceError(Reason.CLAIMED_KEYS_REFUSED, "the token's issuer is no longer accepted here")
+        return read_keys(token, names, self._clock())

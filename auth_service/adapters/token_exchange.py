@@ -52,10 +52,10 @@ class TokenExchanger:
     def __init__(
         self,
         http: aiohttp.ClientSession,
-        settings: Mapping[str, TokenExchangeSettings],
+        settings: Mapping[str, TokenExchangeSettings | None],
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`settings` are by issuer; the tokens of others stay as they are."""
+        """`settings` are by issuer, of every issuer; None where it offers no exchange."""
         self._http = http
         self._settings = settings
         self._clock = clock
@@ -67,9 +67,12 @@ class TokenExchanger:
     async def exchange(self, principal: Principal, token: UserToken) -> UserToken:
         """A token of the same user for AWS; `token` itself where its issuer offers no exchange.
 
-        Raises EXCHANGE_REFUSED, ACCOUNT_MISCONFIGURED or ISSUER_UNAVAILABLE.
+        Raises EXCHANGE_REFUSED, ACCOUNT_MISCONFIGURED or ISSUER_UNAVAILABLE, and ASSERTION_INVALID for an issuer that
+        is no longer there: its token would go to AWS as it is.
         """
-        settings = self._settings.get(principal.issuer)
+        if principal.issuer not in self._settings:
+            raise ServiceError(Reason.ASSERTION_INVALID, "the token's issuer is no longer accepted here")
+        settings = self._settings[principal.issuer]
         if settings is None:
             return token
         key = principal.user_id, settings.target

@@ -390,3 +390,11 @@ async def test_no_token_shows_nor_stays() -> None:
     await desk.reason_with(desk.seal(jwt_of(**{"https://aws.amazon.com/source_identity": "hush-hush"})))
     assert "hush" not in f"{desk.issuer._kept} {desk.issuer._refusals} {desk.issuer._issuing}"
     assert desk.issuer._issuing == {}
+
+
+async def test_a_definite_refusal_of_one_token_does_not_hold_against_the_next() -> None:
+    desk = TokenDesk()
+    desk.sts.failure = REFUSED
+    assert [await desk.reason_with(desk.seal("without a second factor")) for _ in range(2)] == [Reason.ROLE_REFUSED] * 2
+    desk.sts.failure = None
+    assert await desk.key_with(desk.seal("with one")) == "ASIA2"

@@ -41,7 +41,9 @@ class Desk:
             "audience": AUDIENCE,
         }
         self.exchanger = TokenExchanger(
-            self._http, {self.issuer.url: TokenExchangeSettings(**settings | changes)}, self.clock
+            self._http,
+            {self.issuer.url: TokenExchangeSettings(**settings | changes), "https://other": None},
+            self.clock,
         )
 
     async def exchange(self, user: str = "alice", **claims: Any) -> UserToken:
@@ -104,6 +106,9 @@ async def test_the_tokens_of_other_issuers_stay_as_they_are(desk: Desk) -> None:
     token = UserToken("t", 0.0)
     assert await desk.exchanger.exchange(Principal("u-x", "https://other", "x"), token) is token
     assert desk.issuer.exchanges == []
+    with pytest.raises(ServiceError) as caught:
+        await desk.exchanger.exchange(Principal("u-x", "https://gone", "x"), token)
+    assert caught.value.reason is Reason.ASSERTION_INVALID
 
 
 async def test_results_are_kept_by_user_until_their_last_minute(desk: Desk) -> None:
