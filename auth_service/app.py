@@ -141,10 +141,11 @@ async def _strategies(
     """The ways to credentials by the name that accounts use."""
     exchange = TokenExchanger(http, {name: issuer.token_exchange for name, issuer in issuers.items()})
     stack.push_async_callback(exchange.close)
+    session = aioboto3.Session()  # one for both clients: what it has read for the first makes the second cheap
     strategies: dict[str, Strategy] = {
-        "assume_role": RoleAssumer(await stack.enter_async_context(_sts_client(settings))),
+        "assume_role": RoleAssumer(await stack.enter_async_context(_sts_client(session, settings))),
         "web_identity": WebIdentity(
-            await stack.enter_async_context(_sts_client(settings, signature_version=UNSIGNED)), exchange
+            await stack.enter_async_context(_sts_client(session, settings, signature_version=UNSIGNED)), exchange
         ),
     }
     if settings.allow_token_claims:
@@ -165,7 +166,7 @@ def _without_authentication(settings: AuthSettings, keys: SigningKeys) -> tuple[
     return NoAuthentication(voucher, settings.required_scopes), CredentialIssuer(lambda: policy, strategies)
 
 
-def _sts_client(settings: AuthSettings, **options: Any) -> Any:
+def _sts_client(session: aioboto3.Session, settings: AuthSettings, **options: Any) -> Any:
     """A regional STS client with the service identity from the default chain, unless the options leave it unsigned."""
     config = AioConfig(
         connect_timeout=3,
@@ -176,7 +177,7 @@ def _sts_client(settings: AuthSettings, **options: Any) -> Any:
         user_agent_extra=f"cloudwatch-mcp/{version('cloudwatch-mcp')}",
         **options,
     )
-    return aioboto3.Session().client("sts", region_name=settings.aws_region, config=config)
+    return session.client("sts", region_name=settings.aws_region, config=config)
 
 
 def _issuers(settings: AuthSettings) -> dict[str, Issuer]:
