@@ -37,7 +37,8 @@ async def connected(
             ("grpc.keepalive_permit_without_calls", 1),
             # A service that comes back is found again within two seconds, not gRPC's two minutes.
             ("grpc.initial_reconnect_backoff_ms", 100),
-            ("grpc.min_reconnect_backoff_ms", 100),
+            # Also the time that one attempt to connect may take: a TLS handshake with a busy service is slow.
+            ("grpc.min_reconnect_backoff_ms", 2_000),
             ("grpc.max_reconnect_backoff_ms", 2_000),
             ("grpc.dns_min_time_between_resolutions_ms", 2_000),
         ],

@@ -15,10 +15,10 @@ from servicekit.errors import Reason, ServiceError
 from servicekit.grpc_calls import Call
 from servicekit.grpc_client import MAX_RESPONSE_BYTES
 from servicekit.grpc_layers import ServiceRules
-from servicekit.grpc_server import ServerLimits
+from servicekit.grpc_server import ServerLimits, serving
 from servicekit.identity import ASSERTION_METADATA_KEY, Principal, current_assertion, current_principal
 from tests.kit.gate import Gate
-from tests.kit.grpc_stack import Caller, GrpcStack
+from tests.kit.grpc_stack import LIMITS, SERVER, Caller, GrpcStack
 from tests.kit.handlers import SERVICE, hosted
 
 SECRET = "the password is hunter2"
@@ -294,3 +294,25 @@ async def test_more_calls_than_the_limit_are_refused(stack: GrpcStack) -> None:
         assert (await failure_of(caller, "unary")).reason is Reason.TOO_MANY_CALLS
         gate.release()
         assert await asyncio.gather(*running) == [b"done", b"done"]
+
+
+async def test_many_who_connect_at_once_all_get_through(stack: GrpcStack) -> None:
+    """Sixty TLS handshakes keep a processor busy for longer than any single one takes."""
+    tls = stack.tls("caller")
+
+    async def ask(address: str) -> bytes:
+        async with stack.calling(address, tls=tls) as caller:
+            return await caller.ask(b"x")
+
+    async with stack.serving(hosted()) as address:
+        assert await asyncio.gather(*(ask(address) for _ in range(60))) == [b"x"] * 60
+
+
+async def test_a_server_that_comes_back_is_found_within_seconds(stack: GrpcStack) -> None:
+    async with stack.serving(hosted()) as address:
+        pass
+    async with stack.calling(address) as caller:
+        with pytest.raises(ServiceError):
+            await caller.ask(timeout=1)
+        async with serving(address, stack.tls(SERVER), [hosted()], LIMITS):
+            assert await caller.ask(b"x", timeout=5, wait_for_ready=True) == b"x"
