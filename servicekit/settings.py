@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from servicekit.grpc_server import ServerLimits
 from servicekit.loopback import is_loopback
+from servicekit.shared_state_address import SharedStateAddress, url_fault
 from servicekit.tls import TlsFiles
 
 Address = Annotated[str, StringConstraints(pattern=r"^[^\s:]+:\d{1,5}$|^\[[0-9a-fA-F:]+\]:\d{1,5}$")]
@@ -72,6 +73,32 @@ class GrpcServiceSettings(ServiceSettings):
     max_concurrent_calls: int = Field(default=1_000, ge=1)
     max_request_bytes: int = Field(default=1 << 20, ge=1_024)
     max_call_s: float = Field(default=120.0, gt=0)
+    shared_state_url: str | None = Field(default=None, validation_alias="SHARED_STATE_URL")
+    shared_state_password_file: Path | None = Field(default=None, validation_alias="SHARED_STATE_PASSWORD_FILE")
+    shared_state_ca_file: Path | None = Field(default=None, validation_alias="SHARED_STATE_CA_FILE")
+    shared_state_key_prefix: str = Field(
+        default="cwmcp:", validation_alias="SHARED_STATE_KEY_PREFIX", pattern=r"^[\w.:-]{1,64}$"
+    )
+
+    @field_validator("shared_state_url")
+    @classmethod
+    def _safe_address(cls, url: str | None) -> str | None:
+        fault = url_fault(url) if url else None
+        if fault is not None:
+            raise ValueError(fault)
+        return url or None
+
+    @property
+    def shared_state(self) -> SharedStateAddress | None:
+        """Where the state that replicas share is; None keeps it in memory."""
+        if self.shared_state_url is None:
+            return None
+        return SharedStateAddress(
+            self.shared_state_url,
+            self.shared_state_password_file,
+            self.shared_state_ca_file,
+            self.shared_state_key_prefix,
+        )
 
     @property
     def limits(self) -> ServerLimits:
