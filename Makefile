@@ -7,7 +7,7 @@ PEER := .cache/peer-venv
 BUF := protos/node_modules/.bin/buf
 USER_NAME = $(if $(filter command,$(origin USER)),$(USER),alice)
 
-.PHONY: help run ask token test peer check gen bench lock clean
+.PHONY: help run ask token revoke test peer check gen bench lock clean
 
 help: ## list the verbs
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -28,6 +28,9 @@ ask: .venv/.ready ## ask the running stack as a person: make ask USER=alice
 
 token: .venv/.ready ## print a bearer token: make token USER=alice
 	@$(BIN)/python -m deploy.local.token --user $(USER_NAME)
+
+revoke: .venv/.ready ## end a person's sign-ins in the running stack: make revoke USER=alice
+	@$(BIN)/python -m deploy.local.revoke --user $(USER_NAME)
 
 test: .venv/.ready ## run every test; the comparison with AWS Labs' server after make peer
 	$(BIN)/pytest

@@ -12,7 +12,10 @@ import aiohttp
 from aiobotocore.config import AioConfig
 from botocore import UNSIGNED
 from cwmcp.auth.v1 import authentication_service_pb2_grpc as authentication_grpc
+from cwmcp.auth.v1 import backchannel_logout_service_pb2_grpc as logout_grpc
 from cwmcp.auth.v1 import credential_service_pb2_grpc as credential_grpc
+from cwmcp.auth.v1 import revocation_feed_service_pb2_grpc as feed_grpc
+from cwmcp.auth.v1 import revocation_service_pb2_grpc as revocation_grpc
 from cwmcp.auth.v1 import signing_key_service_pb2_grpc as signing_key_grpc
 from pydantic import ValidationError
 
@@ -21,6 +24,7 @@ from auth_service.adapters.jwks import JwksCache
 from auth_service.adapters.local_profile import LocalProfile
 from auth_service.adapters.policy_file import WatchedPolicy, read_issuers, read_policy
 from auth_service.adapters.sealing_keys import SealingKeys
+from auth_service.adapters.shared_revocations import SharedRevocations
 from auth_service.adapters.signing_keys import SigningKeys
 from auth_service.adapters.sts import RoleAssumer, WebIdentity
 from auth_service.adapters.token_exchange import TokenExchanger, read_secret
@@ -28,8 +32,12 @@ from auth_service.authentication import LOCAL_GROUP, Authenticator, NoAuthentica
 from auth_service.domain.issuers import Issuer, build_issuers
 from auth_service.domain.policy import Account, Grant, Policy
 from auth_service.issuance import CredentialIssuer, Strategy
+from auth_service.logout import BackchannelLogout
+from auth_service.revocation import Revocations
 from auth_service.rpc.authentication import AuthenticationServicer
 from auth_service.rpc.credentials import CredentialServicer
+from auth_service.rpc.logout import BackchannelLogoutServicer
+from auth_service.rpc.revocations import RevocationFeedServicer, RevocationServicer
 from auth_service.rpc.signing_keys import SigningKeyServicer
 from auth_service.sealing import TokenSealing
 from auth_service.settings import AuthSettings
@@ -41,6 +49,9 @@ from servicekit.grpc_layers import ServiceRules
 from servicekit.grpc_server import HostedService, serving
 from servicekit.lifecycle import ConfigurationError
 from servicekit.logs import stamping
+from servicekit.revocation_gate import RevocationGate
+from servicekit.revocations import user_ids
+from servicekit.shared_state import check_files, open_shared_state
 from servicekit.telemetry.setup import tracing
 
 _log = logging.getLogger(__name__)
@@ -51,6 +62,7 @@ def check(settings: AuthSettings) -> None:
     """Read what the settings point to. Raises ConfigurationError or CertificateError."""
     settings.tls.read()
     SigningKeys(settings.signing_keys_dir)
+    check_files(settings.shared_state)
     if settings.enable_auth:
         SealingKeys(settings.sealing_keys_dir)
         _check_exchange_secrets(_issuers(settings))
@@ -64,11 +76,23 @@ async def open_service(settings: AuthSettings) -> AsyncIterator[None]:
         await stack.enter_async_context(tracing(_NAME, version("cloudwatch-mcp"), settings.otlp_endpoint))
         keys = SigningKeys(settings.signing_keys_dir)
         await stack.enter_async_context(in_background(keys.keep_reading()))
+        issuers = _issuers(settings) if settings.enable_auth else {}
+        shared = await stack.enter_async_context(open_shared_state(settings.shared_state))
+        revocations = Revocations(
+            issuers, SharedRevocations(shared) if shared else None, max_outage_s=settings.shared_state_max_outage_s
+        )
+        await stack.enter_async_context(in_background(revocations.keep_learning()))
+        logout: BackchannelLogout | None = None
         if settings.enable_auth:
-            authenticator, issuer = await _with_authentication(settings, keys, stack)
+            http = await stack.enter_async_context(aiohttp.ClientSession(headers={"User-Agent": _NAME}, trust_env=True))
+            jwks = _key_caches(issuers, http, stack)
+            authenticator, issuer = await _with_authentication(settings, keys, issuers, jwks, http, revocations, stack)
+            logout = BackchannelLogout(issuers, jwks, revocations)
         else:
             authenticator, issuer = _without_authentication(settings, keys)
         stack.push_async_callback(issuer.close)
+        stack.callback(revocations.known.listen(lambda new: issuer.drop_users(user_ids(new))))
+        feed = RevocationFeedServicer(revocations)
 
         async def own_keys() -> Mapping[str, Any]:
             return keys.public_keys()
@@ -77,13 +101,18 @@ async def open_service(settings: AuthSettings) -> AsyncIterator[None]:
             serving(
                 settings.listen_address,
                 settings.tls,
-                _services(settings, authenticator, issuer, keys),
+                [
+                    *_services(settings, authenticator, issuer, keys),
+                    *_revocation_services(settings, revocations, feed, logout),
+                ],
                 settings.limits,
                 check=AssertionVerifier(own_keys, max_key_age_s=1.0),
                 # An assertion is for the one service it names: whoever presents it here must be that service.
                 audiences_of=lambda call: call.peer_names,
+                gate=RevocationGate(revocations.known, revocations.ensure_known),
             )
         )
+        stack.callback(feed.close)  # before the server stops, which waits for streams
         yield
 
 
@@ -111,10 +140,50 @@ def _services(
     ]
 
 
+def _revocation_services(
+    settings: AuthSettings, revocations: Revocations, feed: RevocationFeedServicer, logout: BackchannelLogout | None
+) -> list[HostedService]:
+    return [
+        HostedService(
+            "cwmcp.auth.v1.RevocationService",
+            lambda server: revocation_grpc.add_RevocationServiceServicer_to_server(
+                RevocationServicer(revocations), server
+            ),
+            ServiceRules(frozenset(settings.callers_revocation)),
+        ),
+        HostedService(
+            "cwmcp.auth.v1.RevocationFeedService",
+            lambda server: feed_grpc.add_RevocationFeedServiceServicer_to_server(feed, server),
+            ServiceRules(frozenset(settings.callers_revocation_feed)),
+        ),
+        HostedService(
+            "cwmcp.auth.v1.BackchannelLogoutService",
+            lambda server: logout_grpc.add_BackchannelLogoutServiceServicer_to_server(
+                BackchannelLogoutServicer(logout), server
+            ),
+            ServiceRules(frozenset(settings.callers_backchannel_logout)),
+        ),
+    ]
+
+
+def _key_caches(
+    issuers: Mapping[str, Issuer], http: aiohttp.ClientSession, stack: AsyncExitStack
+) -> dict[str, JwksCache]:
+    caches = {name: JwksCache(http, name, issuer.jwks_url) for name, issuer in issuers.items()}
+    for cache in caches.values():
+        stack.push_async_callback(cache.close)
+    return caches
+
+
 async def _with_authentication(
-    settings: AuthSettings, keys: SigningKeys, stack: AsyncExitStack
+    settings: AuthSettings,
+    keys: SigningKeys,
+    issuers: Mapping[str, Issuer],
+    jwks: Mapping[str, JwksCache],
+    http: aiohttp.ClientSession,
+    revocations: Revocations,
+    stack: AsyncExitStack,
 ) -> tuple[Authenticator, CredentialIssuer]:
-    issuers = _issuers(settings)
     _check_exchange_secrets(issuers)
     if settings.allow_token_claims:
         stack.enter_context(stamping(development="token_claims"))
@@ -122,26 +191,27 @@ async def _with_authentication(
     policy = WatchedPolicy(_policy_file(settings), settings.excluded_strategies())
     _warn_of_tokens_shown_to_aws(policy.current, issuers)
     await stack.enter_async_context(in_background(policy.keep_reading()))
-    http = await stack.enter_async_context(aiohttp.ClientSession(headers={"User-Agent": _NAME}, trust_env=True))
-    caches = {name: JwksCache(http, name, issuer.jwks_url) for name, issuer in issuers.items()}
-    for cache in caches.values():
-        stack.push_async_callback(cache.close)
     sealing_keys = SealingKeys(settings.sealing_keys_dir)
     await stack.enter_async_context(in_background(sealing_keys.keep_reading()))
     sealing = TokenSealing(sealing_keys, lambda: policy.current)
     voucher = Voucher(keys, settings.assertion_audience, sealing)
-    authenticator = TokenAuthenticator(issuers, caches, voucher, required_scopes=settings.required_scopes)
-    strategies = await _strategies(settings, issuers, http, stack)
+    authenticator = TokenAuthenticator(issuers, jwks, voucher, revocations, required_scopes=settings.required_scopes)
+    strategies = await _strategies(settings, issuers, http, revocations, stack)
     return authenticator, CredentialIssuer(lambda: policy.current, strategies, sealing=sealing)
 
 
 async def _strategies(
-    settings: AuthSettings, issuers: Mapping[str, Issuer], http: aiohttp.ClientSession, stack: AsyncExitStack
+    settings: AuthSettings,
+    issuers: Mapping[str, Issuer],
+    http: aiohttp.ClientSession,
+    revocations: Revocations,
+    stack: AsyncExitStack,
 ) -> dict[str, Strategy]:
     """The ways to credentials by the name that accounts use."""
     exchange = TokenExchanger(http, {name: issuer.token_exchange for name, issuer in issuers.items()})
     stack.push_async_callback(exchange.close)
     session = aioboto3.Session()  # one for both clients: what it has read for the first makes the second cheap
+    stack.callback(revocations.known.listen(lambda new: exchange.drop_users(user_ids(new))))
     strategies: dict[str, Strategy] = {
         "assume_role": RoleAssumer(await stack.enter_async_context(_sts_client(session, settings))),
         "web_identity": WebIdentity(

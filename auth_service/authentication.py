@@ -1,7 +1,8 @@
 """From a bearer to a vouched-for user: the order of all checks, and the short memory of their outcome.
 
 Cheap checks come first; nothing reaches an issuer before the token is well-formed and of a listed issuer. A verdict is
-remembered by the token's SHA-256 for at most a minute and never beyond the token's end.
+remembered by the token's SHA-256 for at most a minute and never beyond the token's end. Whether the sign-in was ended
+meanwhile is asked each time. While that cannot be known for sure, nothing is remembered and assertions are short.
 """
 
 import hashlib
@@ -31,6 +32,7 @@ _VERDICT_OVERHEAD_BYTES: Final = 2_000
 _REFUSAL_LIFETIME_S: Final = 10.0
 _REFUSALS: Final = 10_000
 _LOCAL_TOKEN_LIFETIME_S: Final = 300.0
+_UNSURE_ASSERTION_LIFETIME_S: Final = 60
 LOCAL_GROUP: Final = "local"
 
 
@@ -39,6 +41,23 @@ class KeyFinder(Protocol):
 
     async def find(self, key_id: str) -> VerificationKey:
         """The key of that id. Raises ServiceError."""
+        ...
+
+
+class EndedSignIns(Protocol):
+    """Which sign-ins were ended before their tokens."""
+
+    @property
+    def is_current(self) -> bool:
+        """Whether all of them are known now."""
+        ...
+
+    async def ensure_known(self) -> None:
+        """Raises UNAVAILABLE when some may have been unknown for too long."""
+        ...
+
+    def check(self, principal: Principal) -> None:
+        """Raises TOKEN_REVOKED."""
         ...
 
 
@@ -72,11 +91,18 @@ class Voucher:
         self._audience = audience
         self._sealing = sealing
 
-    def vouch(self, principal: Principal, token_expires_at_s: float, now_s: float, token: str = "") -> Verdict:
+    def vouch(
+        self,
+        principal: Principal,
+        token_expires_at_s: float,
+        now_s: float,
+        token: str = "",
+        max_lifetime_s: int = assertions.MAX_LIFETIME_S,
+    ) -> Verdict:
         """An assertion of at most five minutes, ending with the token at the latest."""
         policy = self._sealing.policy if self._sealing else None
         issued_at_s = int(now_s)
-        expires_at_s = int(min(issued_at_s + assertions.MAX_LIFETIME_S, token_expires_at_s))
+        expires_at_s = int(min(issued_at_s + max_lifetime_s, token_expires_at_s))
         key = self._keys.active
         assertion = assertions.sign(
             principal,
@@ -103,6 +129,7 @@ class TokenAuthenticator:
         issuers: Mapping[str, Issuer],
         keys: Mapping[str, KeyFinder],
         voucher: Voucher,
+        ended: EndedSignIns,
         *,
         required_scopes: Sequence[str],
         clock: Callable[[], float] = time.time,
@@ -111,6 +138,7 @@ class TokenAuthenticator:
         self._issuers = issuers
         self._keys = keys
         self._voucher = voucher
+        self._ended = ended
         self._required_scopes = tuple(required_scopes)
         self._clock = clock
         self._verdicts: TLRUCache[bytes, Verdict] = TLRUCache(
@@ -122,11 +150,13 @@ class TokenAuthenticator:
         self._refusals: TTLCache[bytes, ServiceError] = TTLCache(_REFUSALS, ttl=_REFUSAL_LIFETIME_S, timer=clock)
 
     async def authenticate(self, token: str, claimed_email: str) -> Verdict:
-        """Raises ServiceError: TOKEN_*, SCOPE_INSUFFICIENT, EMAIL_MISMATCH, ISSUER_UNAVAILABLE."""
+        """Raises ServiceError: TOKEN_*, SCOPE_INSUFFICIENT, EMAIL_MISMATCH, ISSUER_UNAVAILABLE, UNAVAILABLE."""
         digest = hashlib.sha256(token.encode(errors="surrogatepass")).digest()
-        verdict = self._verdicts.get(digest)
+        verdict = self._verdicts.get(digest) if self._ended.is_current else None
         if verdict is None or not self._voucher.stands_by(verdict):
             verdict = await self._judge(token, digest)
+        await self._ended.ensure_known()
+        self._check_ended(verdict, digest)
         email = verdict.principal.email
         if claimed_email and email and claimed_email.casefold() != email.casefold():
             raise ServiceError(Reason.EMAIL_MISMATCH, "the e-mail named by the client is not that of the token")
@@ -142,8 +172,18 @@ class TokenAuthenticator:
             if error.reason is not Reason.ISSUER_UNAVAILABLE:  # that is no judgement of the token
                 self._refusals[digest] = error.again()
             raise
-        self._verdicts[digest] = verdict
+        if self._ended.is_current:
+            self._verdicts[digest] = verdict
         return verdict
+
+    def _check_ended(self, verdict: Verdict, digest: bytes) -> None:
+        """Raises TOKEN_REVOKED, and then forgets the verdict: there is no way back for a token."""
+        try:
+            self._ended.check(verdict.principal)
+        except ServiceError as error:
+            self._verdicts.pop(digest, None)
+            self._refusals[digest] = error.again()
+            raise
 
     async def _validate(self, token: str) -> Verdict:
         unverified = parse(token)
@@ -160,7 +200,8 @@ class TokenAuthenticator:
             needed = " ".join(self._required_scopes)
             message = f"the token lacks the scope {' '.join(missing)}"
             raise ServiceError(Reason.SCOPE_INSUFFICIENT, message, details={"scope": needed})
-        return self._voucher.vouch(principal, expires_at_s, now_s, token)
+        lifetime_s = assertions.MAX_LIFETIME_S if self._ended.is_current else _UNSURE_ASSERTION_LIFETIME_S
+        return self._voucher.vouch(principal, expires_at_s, now_s, token, lifetime_s)
 
 
 class NoAuthentication:

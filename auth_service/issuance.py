@@ -11,7 +11,7 @@ import hashlib
 import logging
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -90,6 +90,7 @@ class CredentialIssuer:
             _REFUSALS, ttl=_REFUSAL_LIFETIME_S, timer=clock
         )
         self._issuing: dict[_Key, _Issue] = {}
+        self._under_way: set[asyncio.Task[AwsCredentials]] = set()
 
     def entitlements(self, principal: Principal) -> list[Entitlement]:
         """The accounts that the user may use."""
@@ -118,12 +119,19 @@ class CredentialIssuer:
             self._issue_once(key, principal, account, token)
         return entitlement, kept.credentials
 
+    def drop_users(self, user_ids: Collection[str]) -> None:
+        """Forget all credentials of these users; what is being issued to them is kept for nobody."""
+        for keys in (self._kept, self._issuing):
+            for key in [key for key in keys if key[0] in user_ids]:
+                keys.pop(key, None)
+        for refused in [refused for refused in self._refusals if refused[0][0] in user_ids]:
+            self._refusals.pop(refused, None)
+
     async def close(self) -> None:
         """Forget everything; what is being issued is abandoned."""
-        tasks = [issue.task for issue in self._issuing.values()]
-        for task in tasks:
+        for task in self._under_way:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*self._under_way, return_exceptions=True)
         self._kept.clear()
 
     def _open_token(self, principal: Principal, account: Account, sealed_token: str) -> UserToken:
@@ -155,17 +163,23 @@ class CredentialIssuer:
         if issue is None:
             task = asyncio.create_task(self._issue(key, principal, account, token))
             issue = self._issuing[key] = _Issue(task, token)
+            self._under_way.add(task)
             task.add_done_callback(lambda _: self._issued(key, issue))
         return issue
 
     async def _issue(self, key: _Key, principal: Principal, account: Account, token: UserToken) -> AwsCredentials:
         credentials = await self._strategies[account.strategy].issue(principal, account, token)
-        self._kept[key] = _Kept(credentials, self._renewal_time_s(credentials))
+        issue = self._issuing.get(key)
+        if issue is not None and issue.task is asyncio.current_task():  # else its user was dropped meanwhile
+            self._kept[key] = _Kept(credentials, self._renewal_time_s(credentials))
         return credentials
 
     def _issued(self, key: _Key, issue: _Issue) -> None:
-        self._issuing.pop(key, None)
+        self._under_way.discard(issue.task)
         error = None if issue.task.cancelled() else issue.task.exception()
+        if self._issuing.get(key) is not issue:
+            return
+        del self._issuing[key]
         if error is None:
             return
         if isinstance(error, ServiceError) and error.reason in _DEFINITE | ABOUT_THE_SIGN_IN:

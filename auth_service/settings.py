@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from servicekit import settings as shared
-from servicekit.settings import GrpcServiceSettings
+from servicekit.settings import Address, GrpcServiceSettings, ServiceSettings
 
 
 class AuthSettings(GrpcServiceSettings):
@@ -31,7 +31,12 @@ class AuthSettings(GrpcServiceSettings):
     callers_authentication: tuple[str, ...] = ("mcp-frontend", "agent")
     callers_signing_keys: tuple[str, ...] = ("cloudwatch-service",)
     callers_credentials: tuple[str, ...] = ("cloudwatch-service",)
-    """Certificate names that may call each gRPC service."""
+    callers_revocation: tuple[str, ...] = ()
+    callers_revocation_feed: tuple[str, ...] = ("cloudwatch-service",)
+    callers_backchannel_logout: tuple[str, ...] = ("mcp-frontend",)
+    """Certificate names that may call each gRPC service. Nobody may revoke by default."""
+    logout_audiences: tuple[str, ...] = ()
+    """With OAUTH_ISSUER: the OAuth clients that logout tokens are for; OAUTH_AUDIENCE when empty."""
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
@@ -62,9 +67,26 @@ class AuthSettings(GrpcServiceSettings):
             "issuer": self.oauth_issuer,
             "audiences": [name.strip() for name in (self.oauth_audience or "").split(",") if name.strip()],
         }
+        if self.logout_audiences:
+            entry["logout_audiences"] = list(self.logout_audiences)
         if self.oauth_jwks_url:
             entry["jwks_url"] = self.oauth_jwks_url
         return entry
+
+
+class AdministratorSettings(ServiceSettings):
+    """What an administrator's commands need to reach a running service; read from ADMIN_*."""
+
+    model_config = SettingsConfigDict(env_prefix="ADMIN_")
+
+    auth_target: Address
+    """Where auth_service listens: host:port."""
+    auth_server_name: str = "auth-service"
+
+
+def load_administrator() -> AdministratorSettings:
+    """The settings of an administrator's command. Raises SettingsError."""
+    return shared.load(AdministratorSettings)
 
 
 def load() -> AuthSettings:

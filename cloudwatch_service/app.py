@@ -9,6 +9,7 @@ import grpc
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cwmcp.auth.v1 import signing_key_service_pb2 as signing_key_pb
 from cwmcp.auth.v1.credential_service_pb2_grpc import CredentialServiceStub
+from cwmcp.auth.v1.revocation_feed_service_pb2_grpc import RevocationFeedServiceStub
 from cwmcp.auth.v1.signing_key_service_pb2_grpc import SigningKeyServiceStub
 from cwmcp.cloudwatch.v1 import accounts_service_pb2_grpc as accounts_grpc
 from cwmcp.cloudwatch.v1 import alarms_service_pb2_grpc as alarms_grpc
@@ -27,6 +28,7 @@ from cloudwatch_service.aws.scan_control import ScanControl
 from cloudwatch_service.aws.session import SessionSource
 from cloudwatch_service.aws.shared_clients import SharedClients
 from cloudwatch_service.catalog.reader import CatalogReader, CatalogSource
+from cloudwatch_service.revocation_watch import RevocationWatch
 from cloudwatch_service.rpc.accounts import AccountsServicer
 from cloudwatch_service.rpc.alarms import AlarmsServicer
 from cloudwatch_service.rpc.contributor_insights import ContributorInsightsServicer
@@ -44,6 +46,8 @@ from servicekit.grpc_client import connected
 from servicekit.grpc_errors import raising_service_errors
 from servicekit.grpc_layers import ServiceRules
 from servicekit.grpc_server import HostedService, serving
+from servicekit.revocation_gate import RevocationGate
+from servicekit.revocations import user_ids
 from servicekit.telemetry.setup import tracing
 
 _NAME = "cloudwatch-service"
@@ -68,6 +72,8 @@ async def open_service(settings: CloudwatchSettings) -> AsyncIterator[None]:
         auth = await stack.enter_async_context(
             connected(settings.auth_target, settings.auth_server_name, settings.tls, retried_methods=_RETRIED)
         )
+        watch = RevocationWatch(RevocationFeedServiceStub(auth), max_outage_s=settings.shared_state_max_outage_s)
+        await stack.enter_async_context(in_background(watch.keep_watching()))
         clients = SharedClients()
         stack.push_async_callback(clients.close)
         source = AuthServiceCredentials(CredentialServiceStub(auth))
@@ -80,6 +86,7 @@ async def open_service(settings: CloudwatchSettings) -> AsyncIterator[None]:
         )
         stack.push_async_callback(pool.close)
         await stack.enter_async_context(in_background(pool.keep_dropping_idle()))
+        stack.callback(watch.known.listen(lambda new: pool.drop_users(user_ids(new))))
         catalog = CatalogReader()
         for service in ("cloudwatch", "logs"):  # the first user does not wait for them
             await clients.get(service, settings.aws_region)
@@ -91,6 +98,7 @@ async def open_service(settings: CloudwatchSettings) -> AsyncIterator[None]:
                 settings.limits,
                 check=AssertionVerifier(_published_keys(auth)),
                 audiences_of=lambda _: (settings.own_name,),
+                gate=RevocationGate(watch.known, watch.ensure_known),
             )
         )
         await stack.enter_async_context(in_background(catalog.read_ahead()))  # now, so that nobody waits to be served

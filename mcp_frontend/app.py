@@ -10,10 +10,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from cwmcp.auth.v1.authentication_service_pb2_grpc import AuthenticationServiceStub
+from cwmcp.auth.v1.backchannel_logout_service_pb2_grpc import BackchannelLogoutServiceStub
 from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Route, Router
 
+from mcp_frontend import backchannel_logout
 from mcp_frontend.authentication import AuthServiceAuthentication
+from mcp_frontend.backchannel_logout import BackchannelLogoutEndpoint
 from mcp_frontend.backends import Backends
 from mcp_frontend.challenges import METADATA_PATH, ProtectedResource, metadata_response
 from mcp_frontend.charts.worker import chart_worker
@@ -102,20 +105,30 @@ async def open_service(settings: FrontendSettings) -> AsyncIterator[None]:
             call_timeout_s=settings.call_timeout_s,
         )
 
+        logout = BackchannelLogoutEndpoint(BackchannelLogoutServiceStub(auth), origins)
+
         async def let_calls_end() -> None:
             readiness.stopping = True
             await calls.drain(settings.grace_period_s)
 
         port = await stack.enter_async_context(
             serving_http(
-                _routes(edge, origins, readiness, settings.resource), settings.listener, before_stop=let_calls_end
+                _routes(edge, logout, origins, readiness, settings.resource),
+                settings.listener,
+                before_stop=let_calls_end,
             )
         )
         _log.info("serving MCP at port %d for %s", port, settings.resource_url)
         yield
 
 
-def _routes(edge: Edge, origins: AllowedOrigins, readiness: Readiness, resource: ProtectedResource) -> Router:
+def _routes(
+    edge: Edge,
+    logout: BackchannelLogoutEndpoint,
+    origins: AllowedOrigins,
+    readiness: Readiness,
+    resource: ProtectedResource,
+) -> Router:
     async def metadata(_request: Any) -> Any:
         return metadata_response(resource)
 
@@ -132,6 +145,7 @@ def _routes(edge: Edge, origins: AllowedOrigins, readiness: Readiness, resource:
             Route(resource.path, mcp),
             Route(METADATA_PATH, metadata),
             Route(urlsplit(resource.metadata_url).path, metadata),
+            Route(backchannel_logout.PATH, logout),
             Route("/health", readiness.live),
             Route("/ready", readiness.ready),
         ],

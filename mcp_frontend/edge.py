@@ -139,7 +139,7 @@ class Edge:
             return PlainTextResponse("only POST is served here\n", status_code=405, headers={"Allow": "POST"})
         try:
             async with asyncio.timeout(_BODY_TIMEOUT_S):
-                body = await _read_body(receive, self._max_body_bytes)
+                body = await read_body(receive, self._max_body_bytes)
         except TimeoutError:
             return _json_rpc_error(408, _INVALID_REQUEST, "the request's body did not arrive in time")
         except ClientDisconnect:  # part of a message must not be acted upon; nobody reads the answer
@@ -196,7 +196,7 @@ def _as_request_id(value: Any) -> RequestId | None:
     return value if isinstance(value, str | int) and not isinstance(value, bool) else None
 
 
-async def _read_body(receive: Receive, max_bytes: int) -> bytes | None:
+async def read_body(receive: Receive, max_bytes: int) -> bytes | None:
     """The whole body, or None when it is too large. Raises ClientDisconnect."""
     chunks: list[bytes] = []
     size = 0

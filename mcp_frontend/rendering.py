@@ -42,6 +42,7 @@ _WORDS: Final[dict[Reason, str]] = {
     Reason.TOKEN_EXPIRED: _SIGN_IN_AGAIN,
     Reason.TOKEN_SIGNATURE_INVALID: _SIGN_IN_AGAIN,
     Reason.TOKEN_CLAIMS_REFUSED: _SIGN_IN_AGAIN,
+    Reason.TOKEN_REVOKED: _SIGN_IN_AGAIN,
     Reason.SCOPE_INSUFFICIENT: "The sign-in does not cover this tool. Reconnect this server and agree to its request.",
     Reason.EMAIL_MISMATCH: "The client names another person than the one who signed in. Reconnect this server.",
     Reason.ISSUER_UNAVAILABLE: "The company's identity provider does not answer now. Try again{soon}.",

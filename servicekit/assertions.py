@@ -59,6 +59,9 @@ def sign(
         "scopes": list(principal.scopes),
         "client_id": principal.client_id,
         "unauthenticated": principal.unauthenticated,
+        "token_own_sub": principal.token_subject,
+        "token_sid": principal.session_id,
+        "token_iat": principal.token_issued_at_s,
     }
     if sealed_token:
         claims[_SEALED_TOKEN] = sealed_token
@@ -207,4 +210,7 @@ def _to_principal(claims: dict[str, Any]) -> Principal:
         scopes=tuple(claims.get("scopes", ())),
         client_id=str(claims.get("client_id", "")),
         unauthenticated=bool(claims.get("unauthenticated", False)),
+        token_subject=str(claims.get("token_own_sub", "")),
+        session_id=str(claims.get("token_sid", "")),
+        token_issued_at_s=int(claims.get("token_iat", 0)),
     )

@@ -37,6 +37,7 @@ STATUS_OF: Final[dict[Reason, grpc.StatusCode]] = {
     Reason.TOKEN_EXPIRED: grpc.StatusCode.UNAUTHENTICATED,
     Reason.TOKEN_SIGNATURE_INVALID: grpc.StatusCode.UNAUTHENTICATED,
     Reason.TOKEN_CLAIMS_REFUSED: grpc.StatusCode.UNAUTHENTICATED,
+    Reason.TOKEN_REVOKED: grpc.StatusCode.UNAUTHENTICATED,
     Reason.SCOPE_INSUFFICIENT: grpc.StatusCode.PERMISSION_DENIED,
     Reason.EMAIL_MISMATCH: grpc.StatusCode.INVALID_ARGUMENT,
     Reason.ISSUER_UNAVAILABLE: grpc.StatusCode.UNAVAILABLE,

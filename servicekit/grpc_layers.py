@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -81,6 +81,14 @@ class AssertionCheck(Protocol):
         ...
 
 
+class SignInGate(Protocol):
+    """Keeps out users whose sign-in was ended."""
+
+    def passing(self, principal: Principal) -> AbstractAsyncContextManager[None]:
+        """Around a call. Raises ServiceError (TOKEN_REVOKED, UNAVAILABLE) when it is entered, and while it is open."""
+        ...
+
+
 class UserVerification:
     """Puts the verified user into the context of calls to services whose rules say `for_user`."""
 
@@ -89,14 +97,16 @@ class UserVerification:
         rules: Mapping[str, ServiceRules],
         check: AssertionCheck,
         audiences_of: Callable[[Call], Collection[str]],
+        gate: SignInGate,
     ) -> None:
         self._services: Final = frozenset(name for name, rule in rules.items() if rule.for_user)
         self._check = check
         self._audiences_of = audiences_of
+        self._gate = gate
 
     @asynccontextmanager
     async def around(self, call: Call) -> AsyncIterator[None]:
-        """Raises ASSERTION_INVALID when there is no valid assertion for the expected audience."""
+        """Raises ASSERTION_INVALID when there is no valid assertion for the expected audience, and as the gate does."""
         if call.service not in self._services:
             yield
             return
@@ -105,8 +115,9 @@ class UserVerification:
             raise ServiceError(Reason.ASSERTION_INVALID, f"the call carries no {ASSERTION_METADATA_KEY}")
         principal = await self._check.verify(assertion, self._audiences_of(call))
         stamp(trace.get_current_span(), principal)
-        with acting_for(principal, assertion):
-            yield
+        async with self._gate.passing(principal):
+            with acting_for(principal, assertion):
+                yield
 
 
 class Deadline:

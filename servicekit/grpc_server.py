@@ -20,6 +20,7 @@ from servicekit.grpc_layers import (
     ErrorMapping,
     PeerAllowList,
     ServiceRules,
+    SignInGate,
     UserVerification,
 )
 from servicekit.telemetry.grpc_tracing import ServerTracing
@@ -54,11 +55,12 @@ def layers(
     max_call_s: float,
     check: AssertionCheck | None,
     audiences_of: Callable[[Call], Collection[str]],
+    gate: SignInGate | None,
 ) -> list[Layer]:
     """What surrounds every handler, outermost first. Raises ValueError when a service needs users and nobody checks."""
     chain: list[Layer] = [ServerTracing(), ErrorMapping(), PeerAllowList(rules), Deadline(max_call_s)]
-    if check is not None:
-        chain.append(UserVerification(rules, check, audiences_of))
+    if check is not None and gate is not None:
+        chain.append(UserVerification(rules, check, audiences_of, gate))
     elif any(rule.for_user for rule in rules.values()):
         raise ValueError("a service is for users but the server verifies none")
     return chain
@@ -73,6 +75,7 @@ async def serving(
     *,
     check: AssertionCheck | None = None,
     audiences_of: Callable[[Call], Collection[str]] = lambda _: (),
+    gate: SignInGate | None = None,
 ) -> AsyncIterator[str]:
     """Serve `services` at `address` (host:port, port 0 for any) while open; yields the address in use.
 
@@ -81,7 +84,7 @@ async def serving(
     """
     rules = {service.full_name: service.rules for service in services}
     rules |= {_HEALTH: ServiceRules(callers=None), _REFLECTION: ServiceRules(callers=None)}
-    interceptor = LayeredCalls(layers(rules, limits.max_call_s, check, audiences_of))
+    interceptor = LayeredCalls(layers(rules, limits.max_call_s, check, audiences_of, gate))
     server = grpc.aio.server(
         interceptors=[interceptor],
         maximum_concurrent_rpcs=limits.max_concurrent_calls,

@@ -28,6 +28,12 @@ class Principal:
     scopes: tuple[str, ...] = ()
     client_id: str = ""
     unauthenticated: bool = False
+    # About the token at hand, by which its sign-in may be ended before it: see servicekit.revocations.
+    token_subject: str = field(default="", compare=False)
+    """The token's own `sub`; differs from `subject` where the issuer's users are known by another claim."""
+    session_id: str = field(default="", compare=False)
+    """The issuer's session (`sid`), or empty where its tokens name none."""
+    token_issued_at_s: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

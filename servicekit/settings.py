@@ -79,6 +79,8 @@ class GrpcServiceSettings(ServiceSettings):
     shared_state_key_prefix: str = Field(
         default="cwmcp:", validation_alias="SHARED_STATE_KEY_PREFIX", pattern=r"^[\w.:-]{1,64}$"
     )
+    shared_state_max_outage_s: float = Field(default=300.0, ge=0, validation_alias="SHARED_STATE_MAX_OUTAGE_S")
+    """How long users are served while it cannot be known whose sign-in was ended."""
 
     @field_validator("shared_state_url")
     @classmethod

@@ -9,8 +9,9 @@ import base64
 import json
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeGuard
 from urllib.parse import quote_plus
@@ -63,6 +64,7 @@ class TokenExchanger:
             _TOKENS, ttu=lambda _key, token, _now: token.expires_at_s - _LAST_MINUTE_S, timer=clock
         )
         self._exchanging: dict[_Key, _Exchange] = {}
+        self._under_way: set[asyncio.Task[UserToken]] = set()
 
     async def exchange(self, principal: Principal, token: UserToken) -> UserToken:
         """A token of the same user for AWS; `token` itself where its issuer offers no exchange.
@@ -84,19 +86,25 @@ class TokenExchanger:
             if exchange is None:
                 task = asyncio.create_task(self._ask(key, settings, token))
                 exchange = self._exchanging[key] = _Exchange(task, token)
-                task.add_done_callback(lambda _: self._exchanging.pop(key, None))
+                self._under_way.add(task)
+                task.add_done_callback(partial(self._asked, key))
             try:
                 return await asyncio.shield(exchange.task)
             except ServiceError as error:
                 if exchange.token == token or error.reason not in ABOUT_THE_SIGN_IN:
                     raise  # else it was another's older token: try with this one
 
+    def drop_users(self, user_ids: Collection[str]) -> None:
+        """Forget the exchanged tokens of these users; what is under way is kept for nobody."""
+        for keys in (self._kept, self._exchanging):
+            for key in [key for key in keys if key[0] in user_ids]:
+                keys.pop(key, None)
+
     async def close(self) -> None:
         """Forget everything; what is under way is abandoned."""
-        tasks = [exchange.task for exchange in self._exchanging.values()]
-        for task in tasks:
+        for task in self._under_way:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*self._under_way, return_exceptions=True)
         self._kept.clear()
 
     async def _ask(self, key: _Key, settings: TokenExchangeSettings, token: UserToken) -> UserToken:
@@ -104,9 +112,15 @@ class TokenExchanger:
         if status != 200:
             raise _refusal(status, answer.get("error"))
         exchanged = _read(answer, settings, token, self._clock())
-        if exchanged.expires_at_s > self._clock() + _LAST_MINUTE_S:
+        is_wanted = key in self._exchanging and self._exchanging[key].task is asyncio.current_task()
+        if is_wanted and exchanged.expires_at_s > self._clock() + _LAST_MINUTE_S:
             self._kept[key] = exchanged
         return exchanged
+
+    def _asked(self, key: _Key, task: "asyncio.Task[UserToken]") -> None:
+        self._under_way.discard(task)
+        if key in self._exchanging and self._exchanging[key].task is task:
+            del self._exchanging[key]
 
     async def _post(self, settings: TokenExchangeSettings, token: UserToken) -> tuple[int, Mapping[str, Any]]:
         """The answer of the token endpoint. No redirect is followed: the request has secrets in it."""

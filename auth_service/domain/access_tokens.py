@@ -110,6 +110,9 @@ def read_principal(token: UnverifiedToken, issuer: Issuer) -> Principal:
         groups=_all_texts(claims, issuer.group_claims, separator=None)[:_MAX_GROUPS],
         scopes=_all_texts(claims, issuer.scope_claims, separator=" "),
         client_id=_first_text(claims, issuer.client_claims),
+        token_subject=_first_text(claims, ("sub",)),
+        session_id=_first_text(claims, issuer.session_claims),
+        token_issued_at_s=int(claims["iat"]),
     )
 
 

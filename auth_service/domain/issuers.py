@@ -45,6 +45,10 @@ class Issuer(BaseModel):
     group_claims: ClaimPaths = ("groups",)
     scope_claims: ClaimPaths = ("scope", "scp")
     client_claims: ClaimPaths = ("client_id", "azp", "cid", "appid")
+    session_claims: ClaimPaths = ("sid",)
+    """Where access tokens name the session that a back-channel logout ends."""
+    logout_audiences: tuple[str, ...] = ()
+    """For whom logout tokens may be: ids of OAuth clients. When empty, `client_ids` and `audiences`."""
     leeway_s: int = Field(default=30, ge=0, le=60)
     max_lifetime_s: int = Field(default=86_400, ge=60)
     """The longest exp - iat; a token that lives longer is refused."""
@@ -52,6 +56,11 @@ class Issuer(BaseModel):
     """How users' tokens become tokens for AWS; without it AWS is shown the tokens that clients present."""
     aws_key_claims: KeyClaims = KeyClaims()
     """Where tokens carry AWS keys, for the strategy token_claims."""
+
+    @property
+    def accepted_logout_audiences(self) -> frozenset[str]:
+        """For whom logout tokens may be."""
+        return frozenset(self.logout_audiences or (*self.client_ids, *self.audiences))
 
     @field_validator("algorithms")
     @classmethod

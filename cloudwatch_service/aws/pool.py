@@ -1,15 +1,15 @@
 """The pool: for each (user, account) the keys, the bound on concurrent calls, and when they were last confirmed.
 
 A user costs a few hundred bytes, because the clients are shared and own no keys. Entries leave by age of last use, by
-idleness and at shutdown; one that is in use is never dropped. Keys are confirmed with auth_service every minute, so a
-changed policy takes effect within one.
+idleness and at shutdown; one that is in use is dropped only when its user's sign-in was ended. Keys are confirmed with
+auth_service every minute, so a changed policy takes effect within one.
 """
 
 import asyncio
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
@@ -116,6 +116,11 @@ class _Entry:
         if self._held is not None and self._held.access_key_id == refused.access_key_id:
             self._held = None
 
+    def forget(self) -> None:
+        """Drop the keys held, and those that are being asked for."""
+        self._held = self._asking = None
+        self._confirmed_at_s = self._trusted_until_s = float("-inf")
+
     async def _ask(self) -> IssuedCredentials:
         """Ask once for all who wait.
 
@@ -194,6 +199,13 @@ class ClientPool:
             del self._entries[key]
         return len(idle)
 
+    def drop_users(self, user_ids: Collection[str]) -> int:
+        """Drop all that is held for these users; returns how many entries. Calls under way keep no more than a name."""
+        dropped = [key for key in self._entries if key[0] in user_ids]
+        for key in dropped:
+            self._entries.pop(key).forget()
+        return len(dropped)
+
     async def keep_dropping_idle(self) -> None:
         """Drop idle entries now and then until cancelled."""
         while True:
@@ -223,8 +235,8 @@ class ClientPool:
         """The opposite of `_checkout`. An alias that brought no keys leaves at once: callers can invent any number."""
         entry.in_use -= 1
         entry.used_at_s = self._clock()
-        if entry.in_use == 0 and entry.is_empty:
-            self._entries.pop(key, None)
+        if entry.in_use == 0 and entry.is_empty and self._entries.get(key) is entry:
+            del self._entries[key]
         self._sessions -= 1
         if self._sessions == 0:
             self._all_left.set()

@@ -57,6 +57,7 @@ def _suggestions(description: Mapping[str, Any]) -> list[str]:
         "Try, in another terminal:",
         *(f"  make ask USER={name:<8} {_outlook(person)}" for name, person in description["users"].items()),
         "  make token USER=alice   a bearer token for your own client, good for an hour",
+        "  make revoke USER=alice  ends alice's sign-ins: her tokens are refused, also where they are in use",
         challenge,
     ]
 

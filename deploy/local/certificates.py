@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 # The names by which the services know each other; a client overrides the target's name with the one it expects.
-PEERS: Final = ("auth-service", "cloudwatch-service", "mcp-frontend", "agent")
+PEERS: Final = ("auth-service", "cloudwatch-service", "mcp-frontend", "agent", "admin")
 _VALID_FOR: Final = dt.timedelta(days=7)
 _CLOCK_SKEW: Final = dt.timedelta(minutes=5)
 

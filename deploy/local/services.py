@@ -94,6 +94,7 @@ def _auth(wiring: Wiring) -> dict[str, str]:
     return keys | {
         "AUTH_LISTEN_ADDRESS": wiring.auth_address,
         "AUTH_POLICY_FILE": str(wiring.policy_file),
+        "AUTH_CALLERS_REVOCATION": "admin",
         "OAUTH_ISSUER": wiring.issuer,
         "OAUTH_AUDIENCE": wiring.audience,
         "ENABLE_AUTH": "true",

@@ -10,12 +10,22 @@ import grpc
 from servicekit.grpc_client import connected
 from servicekit.grpc_errors import raising_service_errors
 from servicekit.grpc_server import HostedService, ServerLimits, serving
+from servicekit.identity import Principal
 from servicekit.tls import TlsFiles
 from tests.kit.handlers import STREAM, UNARY
 from tests.kit.tls import CertificateAuthority
 
 SERVER = "server"
 LIMITS = ServerLimits(grace_period_s=5.0)
+
+
+class OpenGate:
+    """Nobody's sign-in was ended."""
+
+    @asynccontextmanager
+    async def passing(self, principal: Principal) -> AsyncIterator[None]:
+        """Let everybody in."""
+        yield
 
 
 class Caller:
@@ -56,6 +66,7 @@ class GrpcStack:
         self, *services: HostedService, limits: ServerLimits = LIMITS, tls: TlsFiles | None = None, **options: Any
     ) -> AsyncIterator[str]:
         """A server while open; yields its address."""
+        options.setdefault("gate", OpenGate())
         async with serving("127.0.0.1:0", tls or self.tls(SERVER), services, limits, **options) as address:
             yield address
 

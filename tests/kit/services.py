@@ -63,7 +63,7 @@ class Deployment:
         self.auth_port, self.cloudwatch_port, self.mcp_port = free_ports(3)
         self.policy_file = self.directory / "policy.yaml"
         self.write_policy(self.policy)
-        for name in (*_NAMES.values(), "agent", "stranger"):
+        for name in (*_NAMES.values(), "agent", "admin", "stranger"):
             self.authority.issue(name, loopback=False)
 
     @property
@@ -128,6 +128,13 @@ class Deployment:
         }[service]
         log_file = self.directory / f"{service}.log"
         return child(service, env=self.environment(service), log_file=log_file, ready=listening(port), timeout_s=20)
+
+    def start_replica(self, service: str, port: int, changes: Mapping[str, str]) -> AbstractAsyncContextManager[Child]:
+        """Another process of a gRPC service, at another port and otherwise as `changes` say."""
+        prefix = {"auth_service": "AUTH", "cloudwatch_service": "CLOUDWATCH"}[service]
+        env = self.environment(service) | {f"{prefix}_LISTEN_ADDRESS": f"127.0.0.1:{port}"} | dict(changes)
+        log_file = self.directory / f"{service}-{port}.log"
+        return child(service, env=env, log_file=log_file, ready=listening(port), timeout_s=30)
 
     @asynccontextmanager
     async def running(self, services: Iterable[str] = SERVICES) -> AsyncIterator[dict[str, Child]]:

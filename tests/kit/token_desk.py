@@ -12,6 +12,7 @@ from auth_service.adapters.signing_keys import SigningKeys
 from auth_service.authentication import TokenAuthenticator, Voucher
 from auth_service.domain.issuers import Issuer
 from auth_service.domain.policy import Policy
+from auth_service.revocation import Revocations
 from auth_service.sealing import TokenSealing
 from servicekit.errors import Reason, ServiceError
 from tests.kit.issuer import SigningKey, ec_key, ed25519_key, encode, encode_raw, rsa_key
@@ -81,10 +82,12 @@ class TokenDesk:
         self.issuer = Issuer(issuer=ISSUER, audiences=(AUDIENCE,), **settings)
         self.policy = policy
         self.sealing = TokenSealing(SealingKeys(None), self._policy_in_force, self.clock) if policy else None
+        self.revocations = Revocations({ISSUER: self.issuer}, None, clock=self.clock)
         self.authenticator = TokenAuthenticator(
             {ISSUER: self.issuer},
             {ISSUER: self.keys},
             Voucher(SigningKeys(None), "cloudwatch-service", self.sealing),
+            self.revocations,
             required_scopes=(SCOPE,),
             clock=self.clock,
         )

@@ -9,6 +9,7 @@ import pytest
 from auth_service.adapters.signing_keys import SigningKeys
 from auth_service.authentication import NoAuthentication, Voucher
 from auth_service.domain.policy import Policy
+from auth_service.revocation import Revocations
 from servicekit.assertions import AssertionVerifier, read_sealed_token
 from servicekit.errors import Reason, ServiceError
 from servicekit.identity import Principal, derive_user_id
@@ -257,3 +258,46 @@ async def test_remembered_verdicts_are_bounded_in_bytes(desk: TokenDesk) -> None
     verdicts = desk.authenticator._verdicts
     assert verdicts.currsize == sum(len(verdict.assertion) + 2_000 for verdict in verdicts.values())
     assert verdicts.maxsize == 256 << 20
+
+
+async def test_a_remembered_verdict_ends_with_the_sign_in(desk: TokenDesk) -> None:
+    good, later = token(), token({"iat": NOW_S + 10})
+    await desk.authenticator.authenticate(good, "")
+    await desk.revocations.revoke(ISSUER, "alice-id", "", by="admin", reason="lost laptop")
+    assert await desk.reason(good) is Reason.TOKEN_REVOKED
+    assert await desk.reason(token({"jti": "never seen before"})) is Reason.TOKEN_REVOKED
+    assert await desk.reason(later) is None
+    assert await desk.reason(token({"sub": "bob-id"})) is None
+
+
+async def test_a_verdict_says_by_what_its_sign_in_may_be_ended(desk: TokenDesk) -> None:
+    desk = TokenDesk(user_id_claims=("oid",))
+    principal = (await desk.authenticator.authenticate(token({"oid": "o-1", "sid": "s-1"}), "")).principal
+    assert (principal.subject, principal.token_subject, principal.session_id) == ("o-1", "alice-id", "s-1")
+    assert principal.token_issued_at_s == NOW_S - 10
+
+
+async def test_while_ends_of_sign_ins_may_be_unknown_nothing_is_remembered_and_assertions_are_short(
+    desk: TokenDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Revocations, "is_current", False)
+    for _ in range(2):
+        verdict = await desk.authenticator.authenticate(token(), "")
+        assert verdict.assertion_expires_at_s == NOW_S + 60
+    assert len(desk.keys.asked) == 2
+    monkeypatch.setattr(Revocations, "is_current", True)
+    assert (await desk.authenticator.authenticate(token(), "")).assertion_expires_at_s == NOW_S + 300
+
+
+async def test_nobody_is_let_in_while_nothing_is_known_of_ended_sign_ins(
+    desk: TokenDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def unknown(_: Revocations) -> None:
+        raise ServiceError(Reason.UNAVAILABLE, "nobody knows")
+
+    await desk.authenticator.authenticate(token(), "")
+    with monkeypatch.context() as patched:
+        patched.setattr(Revocations, "ensure_known", unknown)
+        assert await desk.reason(token()) is Reason.UNAVAILABLE
+        assert await desk.reason(tamper_signature(token())) is Reason.TOKEN_SIGNATURE_INVALID
+    assert await desk.reason(token()) is None

@@ -398,3 +398,34 @@ async def test_a_definite_refusal_of_one_token_does_not_hold_against_the_next() 
     assert [await desk.reason_with(desk.seal("without a second factor")) for _ in range(2)] == [Reason.ROLE_REFUSED] * 2
     desk.sts.failure = None
     assert await desk.key_with(desk.seal("with one")) == "ASIA2"
+
+
+async def test_a_dropped_user_leaves_nothing_and_others_keep_theirs() -> None:
+    desk = Desk()
+    assert (await desk.key(ALICE), await desk.key(BOB)) == ("ASIA1", "ASIA2")
+    desk.issuer.drop_users({"u-alice"})
+    assert (await desk.key(ALICE), await desk.key(BOB)) == ("ASIA3", "ASIA2")
+
+
+async def test_what_is_being_issued_to_a_dropped_user_is_kept_for_nobody() -> None:
+    desk = Desk()
+    desk.sts.gate = Gate()
+    asking = asyncio.create_task(desk.key(ALICE))
+    await desk.sts.gate.arrivals(1)
+    desk.issuer.drop_users({"u-alice"})
+    again = asyncio.create_task(desk.key(ALICE))
+    await desk.sts.gate.arrivals(2)
+    desk.sts.gate.release()
+    assert (await asking, await again) == ("ASIA1", "ASIA2")
+    assert await desk.key(ALICE) == "ASIA2"
+
+
+async def test_what_is_issued_to_a_dropped_user_ends_with_the_service() -> None:
+    desk = Desk()
+    desk.sts.gate = Gate()
+    asking = asyncio.create_task(desk.key(ALICE))
+    await desk.sts.gate.arrivals(1)
+    desk.issuer.drop_users({"u-alice"})
+    await desk.issuer.close()
+    with pytest.raises(asyncio.CancelledError):
+        await asking

@@ -26,7 +26,7 @@ def extension(certificate: x509.Certificate, kind: type[Any]) -> Any:
 
 def test_every_peer_has_a_leaf_of_the_authority_with_its_name_alone(made: CertificateFiles) -> None:
     authority = read(made.ca_file)
-    assert set(made.peers) == {"auth-service", "cloudwatch-service", "mcp-frontend", "agent"}
+    assert set(made.peers) == {"auth-service", "cloudwatch-service", "mcp-frontend", "agent", "admin"}
     for name, peer in made.peers.items():
         leaf = read(peer.cert_file)
         leaf.verify_directly_issued_by(authority)
@@ -50,7 +50,7 @@ def test_they_are_short_lived(made: CertificateFiles) -> None:
 
 def test_keys_are_for_their_owner_only_and_the_authority_leaves_none(made: CertificateFiles, tmp_path: Path) -> None:
     keys = sorted(path.name for path in (tmp_path / "certs").glob("*.key"))
-    assert keys == ["agent.key", "auth-service.key", "cloudwatch-service.key", "mcp-frontend.key"]
+    assert keys == ["admin.key", "agent.key", "auth-service.key", "cloudwatch-service.key", "mcp-frontend.key"]
     assert all(peer.key_file.stat().st_mode & 0o777 == 0o600 for peer in made.peers.values())
     assert (tmp_path / "certs").stat().st_mode & 0o777 == 0o700
 

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import jwt
@@ -285,3 +286,13 @@ async def test_one_who_gives_up_does_not_end_the_fetch_for_the_others(verifier: 
     keys.gate.release()
     assert await second == ALICE
     assert keys.asked == 1
+
+
+async def test_an_assertion_says_by_what_its_sign_in_may_be_ended(clock: Clock) -> None:
+    facts = {"token_subject": "own-sub", "session_id": "s-1", "token_issued_at_s": NOW_S - 60}
+    assertion = sign(
+        replace(ALICE, **facts), key=KEY, key_id="k1", audience=ME, issued_at_s=NOW_S, expires_at_s=NOW_S + 300
+    )
+    principal = await AssertionVerifier(Keys(k1=KEY), clock=clock).verify(assertion, (ME,))
+    assert {name: getattr(principal, name) for name in facts} == facts
+    assert principal == ALICE

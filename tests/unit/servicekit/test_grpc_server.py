@@ -10,6 +10,7 @@ from servicekit.grpc_server import ServerLimits, layers, serving
 from servicekit.identity import Principal
 from servicekit.telemetry.grpc_tracing import ServerTracing
 from servicekit.tls import CertificateError, TlsFiles
+from tests.kit.grpc_stack import OpenGate
 from tests.kit.handlers import hosted
 from tests.kit.ports import free_port
 from tests.kit.tls import CertificateAuthority
@@ -33,18 +34,20 @@ def tls_files(directory: Path) -> TlsFiles:
 
 
 def test_the_order_is_tracing_errors_peers_deadline_user() -> None:
-    order = [type(layer) for layer in layers(FOR_USERS, 1.0, Check(), no_audiences)]
+    order = [type(layer) for layer in layers(FOR_USERS, 1.0, Check(), no_audiences, OpenGate())]
     assert order == [ServerTracing, ErrorMapping, PeerAllowList, Deadline, UserVerification]
 
 
 def test_a_server_for_users_cannot_be_without_verification() -> None:
     with pytest.raises(ValueError, match="verifies none"):
-        layers(FOR_USERS, 1.0, None, no_audiences)
+        layers(FOR_USERS, 1.0, None, no_audiences, OpenGate())
+    with pytest.raises(ValueError, match="verifies none"):
+        layers(FOR_USERS, 1.0, Check(), no_audiences, None)
 
 
 def test_a_server_without_users_verifies_none() -> None:
     rules = {"a.B": ServiceRules(callers=None)}
-    assert not any(isinstance(layer, UserVerification) for layer in layers(rules, 1.0, None, no_audiences))
+    assert not any(isinstance(layer, UserVerification) for layer in layers(rules, 1.0, None, no_audiences, None))
 
 
 async def test_a_taken_port_is_an_error_of_the_system(tmp_path: Path) -> None:

@@ -231,3 +231,27 @@ def test_incomplete_settings_are_refused(changes: dict[str, Any]) -> None:
     assert TokenExchangeSettings.model_validate(settings)
     with pytest.raises(ValidationError):
         TokenExchangeSettings.model_validate(settings | changes)
+
+
+async def test_a_dropped_user_leaves_nothing_and_others_keep_theirs(desk: Desk) -> None:
+    await desk.exchange("alice")
+    await desk.exchange("bob")
+    desk.exchanger.drop_users({"u-alice"})
+    await desk.exchange("bob")
+    assert len(desk.issuer.exchanges) == 2
+    await desk.exchange("alice")
+    assert len(desk.issuer.exchanges) == 3
+
+
+async def test_what_is_being_exchanged_for_a_dropped_user_is_kept_for_nobody(desk: Desk) -> None:
+    gate = desk.issuer.hold(TOKEN)
+    asking = asyncio.create_task(desk.exchange("alice"))
+    await gate.arrivals(1)
+    desk.exchanger.drop_users({"u-alice"})
+    again = asyncio.create_task(desk.exchange("alice"))
+    await gate.arrivals(2)
+    gate.release()
+    await asyncio.gather(asking, again)
+    assert len(desk.issuer.exchanges) == 2
+    await desk.exchange("alice")
+    assert len(desk.issuer.exchanges) == 2

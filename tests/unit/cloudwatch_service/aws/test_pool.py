@@ -185,3 +185,49 @@ async def test_closing_waits_for_sessions_and_for_what_they_still_begin() -> Non
 def test_a_representation_shows_no_secret() -> None:
     issued = IssuedCredentials(PAYMENTS, AioCredentials("AK", "very-secret", "token"), 0.0)
     assert "very-secret" not in repr(issued)
+
+
+async def test_a_dropped_user_leaves_nothing_and_others_keep_theirs() -> None:
+    setup = PoolSetup()
+    await setup.keys("alice")
+    await setup.keys("alice", "payments")
+    await setup.keys("bob")
+    assert setup.pool.drop_users({"u-alice", "u-nobody"}) == 2
+    assert len(setup.pool) == 1
+    assert await setup.keys("bob") == "AK-u-bob-3"
+    assert await setup.keys("alice") == "AK-u-alice-4"
+
+
+async def test_a_dropped_entry_in_use_is_no_longer_found_and_its_end_removes_no_other() -> None:
+    setup = PoolSetup()
+    with acting_for(principal("alice")):
+        async with setup.pool.open("", "") as session:
+            setup.pool.drop_users({"u-alice"})
+            assert len(setup.pool) == 0
+            assert await setup.keys("alice") == "AK-u-alice-2"
+            # What the old call still has to do it does with keys of its own asking.
+            assert (await session._keys.current()).access_key_id == "AK-u-alice-3"
+    assert len(setup.pool) == 1
+    assert await setup.keys("alice") == "AK-u-alice-2"
+
+
+async def test_keys_that_are_asked_for_meanwhile_are_not_kept_for_a_dropped_user() -> None:
+    setup = PoolSetup()
+    setup.source.gate = asyncio.Event()
+    asking = asyncio.create_task(setup.keys("alice"))
+    await setup.source.was_asked.wait()
+    setup.pool.drop_users({"u-alice"})
+    setup.source.gate.set()
+    await asking
+    assert len(setup.pool) == 0
+
+
+async def test_an_ended_sign_in_says_nothing_about_the_users_keys_under_a_later_one() -> None:
+    setup = PoolSetup()
+    await setup.keys("alice")
+    setup.clock.now_s += 61
+    setup.source.error = ServiceError(Reason.TOKEN_REVOKED, "ended")
+    with pytest.raises(ServiceError, match="ended"):
+        await setup.keys("alice")
+    setup.source.error = ServiceError(Reason.UNAVAILABLE, "down")
+    assert await setup.keys("alice") == "AK-u-alice-1"

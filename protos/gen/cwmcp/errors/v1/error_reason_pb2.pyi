@@ -54,6 +54,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """The e-mail that the client named is not the token's."""
     ERROR_REASON_ISSUER_UNAVAILABLE: _ErrorReason.ValueType  # 28
     """The issuer's keys cannot be had now, so nothing can be said of the token."""
+    ERROR_REASON_TOKEN_REVOKED: _ErrorReason.ValueType  # 29
+    """The sign-in was ended before its token: the user has logged out, or an administrator has revoked it."""
     ERROR_REASON_ASSERTION_INVALID: _ErrorReason.ValueType  # 40
     """The identity assertion is missing, forged, expired or meant for another service."""
     ERROR_REASON_ACCESS_NONE: _ErrorReason.ValueType  # 41
@@ -122,6 +124,8 @@ ERROR_REASON_EMAIL_MISMATCH: ErrorReason.ValueType  # 27
 """The e-mail that the client named is not the token's."""
 ERROR_REASON_ISSUER_UNAVAILABLE: ErrorReason.ValueType  # 28
 """The issuer's keys cannot be had now, so nothing can be said of the token."""
+ERROR_REASON_TOKEN_REVOKED: ErrorReason.ValueType  # 29
+"""The sign-in was ended before its token: the user has logged out, or an administrator has revoked it."""
 ERROR_REASON_ASSERTION_INVALID: ErrorReason.ValueType  # 40
 """The identity assertion is missing, forged, expired or meant for another service."""
 ERROR_REASON_ACCESS_NONE: ErrorReason.ValueType  # 41

@@ -1,0 +1,149 @@
+"""POST /oidc/backchannel-logout: passes an identity provider's logout token on to auth_service, which judges it.
+
+Anybody can reach it, so it is bounded: in the size of a request, in the time for receiving it, in how many are under
+way and in how many come in a second. Nothing is read of the token here. Answers are those of OpenID Connect
+Back-Channel Logout 1.0, section 2.8: 200, or 400 whatever failed.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from typing import Any, Final
+from urllib.parse import parse_qsl
+
+from cwmcp.auth.v1 import backchannel_logout_service_pb2 as pb
+from opentelemetry import context as otel_context
+from opentelemetry import trace
+from opentelemetry.trace import SpanKind
+from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect
+from starlette.responses import JSONResponse, Response
+from starlette.types import Receive, Scope, Send
+
+from mcp_frontend.edge import read_body
+from mcp_frontend.origins import AllowedOrigins
+from servicekit.deadlines import deadline_in, remaining_s
+from servicekit.errors import Reason, ServiceError
+from servicekit.grpc_errors import raising_service_errors
+from servicekit.logs import log_incident
+from servicekit.telemetry import attributes
+
+PATH: Final = "/oidc/backchannel-logout"
+_log = logging.getLogger(__name__)
+_tracer: Final = trace.get_tracer("mcp_frontend.backchannel_logout")
+_MAX_BODY_BYTES: Final = 20_000
+_BODY_TIMEOUT_S: Final = 5.0
+_TIMEOUT_S: Final = 5.0
+_MAX_UNDER_WAY: Final = 32
+_PER_SECOND: Final = 100.0
+_BURST: Final = 200.0
+_FORM: Final = "application/x-www-form-urlencoded"
+
+
+class MalformedLogoutError(Exception):
+    """The request is not one with a logout token; the message says why."""
+
+
+class BackchannelLogoutEndpoint:
+    """An ASGI application for the one path."""
+
+    def __init__(self, stub: Any, origins: AllowedOrigins, clock: Callable[[], float] = time.monotonic) -> None:
+        """`stub` is an async BackchannelLogoutService stub."""
+        self._stub = stub
+        self._origins = origins
+        self._clock = clock
+        self._under_way = 0
+        self._allowed = _BURST
+        self._allowed_at_s = clock()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, in a trace of its own."""
+        facts = {attributes.HTTP_METHOD: scope["method"], attributes.HTTP_PATH: PATH}
+        with (
+            deadline_in(_TIMEOUT_S),
+            _tracer.start_as_current_span(
+                f"POST {PATH}", context=otel_context.Context(), kind=SpanKind.SERVER, attributes=facts
+            ) as span,
+        ):
+            response = await self._answer(scope, receive)
+            span.set_attribute(attributes.HTTP_STATUS, response.status_code)
+            response.headers["Cache-Control"] = "no-store"
+            await response(scope, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive) -> Response:
+        headers = Headers(scope=scope)
+        refusal = self._origins.refusal(headers)
+        if refusal is not None:
+            return refusal
+        if scope["method"] != "POST":
+            return JSONResponse({"error": "invalid_request"}, status_code=405, headers={"Allow": "POST"})
+        try:
+            token = await _read_token(headers, receive)
+        except MalformedLogoutError as error:
+            return _failed("invalid_request", str(error))
+        # Counted from here: who only holds a connection open takes nobody's place.
+        if self._under_way >= _MAX_UNDER_WAY or not self._take_one():
+            _log.warning("too many requests at %s; one was refused", PATH)
+            return JSONResponse({"error": "temporarily_unavailable"}, status_code=429, headers={"Retry-After": "1"})
+        self._under_way += 1
+        try:
+            await self._log_out(token)
+        except ServiceError as error:
+            trace.get_current_span().set_attribute(attributes.REASON, error.reason.value)
+            return _refused(error)
+        finally:
+            self._under_way -= 1
+        return Response(status_code=200)
+
+    async def _log_out(self, token: str) -> None:
+        try:
+            with raising_service_errors():
+                await self._stub.Logout(pb.LogoutRequest(logout_token=token), timeout=remaining_s(at_most_s=_TIMEOUT_S))
+        except ServiceError:
+            raise
+        except Exception as error:
+            raise log_incident(_log, "a logout of an identity provider") from error
+
+    def _take_one(self) -> bool:
+        """Whether another request may come now: a bucket that fills with time."""
+        now_s = self._clock()
+        self._allowed = min(_BURST, self._allowed + (now_s - self._allowed_at_s) * _PER_SECOND)
+        self._allowed_at_s = now_s
+        if self._allowed < 1.0:
+            return False
+        self._allowed -= 1.0
+        return True
+
+
+async def _read_token(headers: Headers, receive: Receive) -> str:
+    """Raises MalformedLogoutError."""
+    if headers.get("content-type", "").partition(";")[0].strip().lower() != _FORM:
+        raise MalformedLogoutError(f"the body must be {_FORM}")
+    try:
+        async with asyncio.timeout(_BODY_TIMEOUT_S):
+            body = await read_body(receive, _MAX_BODY_BYTES)
+    except TimeoutError as error:
+        raise MalformedLogoutError("the request's body did not arrive in time") from error
+    except ClientDisconnect as error:
+        raise MalformedLogoutError("the client left before its request was complete") from error
+    if body is None:
+        raise MalformedLogoutError(f"the request's body is larger than {_MAX_BODY_BYTES} bytes")
+    try:
+        fields = parse_qsl(body.decode("ascii"), strict_parsing=True, max_num_fields=20)
+    except ValueError as error:
+        raise MalformedLogoutError("the body is not a form") from error
+    tokens = [value for name, value in fields if name == "logout_token"]
+    if len(tokens) != 1:
+        raise MalformedLogoutError("there must be one logout_token")
+    return tokens[0]
+
+
+def _refused(error: ServiceError) -> Response:
+    if error.reason.startswith("TOKEN_") or error.reason is Reason.INVALID_ARGUMENT:
+        return _failed("invalid_request", error.message)
+    return _failed("temporarily_unavailable", "the logout could not be carried out now; send it again")
+
+
+def _failed(code: str, description: str) -> Response:
+    return JSONResponse({"error": code, "error_description": description}, status_code=400)
