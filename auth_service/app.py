@@ -5,12 +5,13 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import aioboto3
 import aiohttp
 from aiobotocore.config import AioConfig
 from botocore import UNSIGNED
+from botocore.exceptions import ProfileNotFound
 from cwmcp.auth.v1 import authentication_service_pb2_grpc as authentication_grpc
 from cwmcp.auth.v1 import backchannel_logout_service_pb2_grpc as logout_grpc
 from cwmcp.auth.v1 import credential_service_pb2_grpc as credential_grpc
@@ -29,8 +30,10 @@ from auth_service.adapters.signing_keys import SigningKeys
 from auth_service.adapters.sts import RoleAssumer, WebIdentity
 from auth_service.adapters.token_exchange import TokenExchanger, read_secret
 from auth_service.authentication import LOCAL_GROUP, Authenticator, NoAuthentication, TokenAuthenticator, Voucher
+from auth_service.domain.accounts import Account, Partition, home_region
+from auth_service.domain.grants import Grant
 from auth_service.domain.issuers import Issuer, build_issuers
-from auth_service.domain.policy import Account, Grant, Policy
+from auth_service.domain.policy import Policy
 from auth_service.issuance import CredentialIssuer, Strategy
 from auth_service.logout import BackchannelLogout
 from auth_service.revocation import Revocations
@@ -66,7 +69,7 @@ def check(settings: AuthSettings) -> None:
     if settings.enable_auth:
         SealingKeys(settings.sealing_keys_dir)
         _check_exchange_secrets(_issuers(settings))
-        read_policy(_policy_file(settings), settings.excluded_strategies())
+        read_policy(_policy_file(settings), settings.excluded_strategies(), settings.partitions)
 
 
 @asynccontextmanager
@@ -188,14 +191,21 @@ async def _with_authentication(
     if settings.allow_token_claims:
         stack.enter_context(stamping(development="token_claims"))
         _log.warning("AUTH_ALLOW_TOKEN_CLAIMS=true: AWS keys are taken out of users' tokens; for development only")
-    policy = WatchedPolicy(_policy_file(settings), settings.excluded_strategies())
+    policy = WatchedPolicy(_policy_file(settings), settings.excluded_strategies(), settings.partitions)
     _warn_of_tokens_shown_to_aws(policy.current, issuers)
     await stack.enter_async_context(in_background(policy.keep_reading()))
     sealing_keys = SealingKeys(settings.sealing_keys_dir)
     await stack.enter_async_context(in_background(sealing_keys.keep_reading()))
     sealing = TokenSealing(sealing_keys, lambda: policy.current)
     voucher = Voucher(keys, settings.assertion_audience, sealing)
-    authenticator = TokenAuthenticator(issuers, jwks, voucher, revocations, required_scopes=settings.required_scopes)
+    authenticator = TokenAuthenticator(
+        issuers,
+        jwks,
+        voucher,
+        revocations,
+        required_scopes=settings.required_scopes,
+        permissions=lambda principal: policy.current.permissions(principal),
+    )
     strategies = await _strategies(settings, issuers, http, revocations, stack)
     return authenticator, CredentialIssuer(lambda: policy.current, strategies, sealing=sealing)
 
@@ -210,13 +220,24 @@ async def _strategies(
     """The ways to credentials by the name that accounts use."""
     exchange = TokenExchanger(http, {name: issuer.token_exchange for name, issuer in issuers.items()})
     stack.push_async_callback(exchange.close)
-    session = aioboto3.Session()  # one for both clients: what it has read for the first makes the second cheap
     stack.callback(revocations.known.listen(lambda new: exchange.drop_users(user_ids(new))))
+    session = aioboto3.Session()  # one for all clients: what it has read for the first makes the others cheap
+    unsigned = {
+        partition: await stack.enter_async_context(
+            _sts_client(session, _sts_region(settings, partition), signature_version=UNSIGNED)
+        )
+        for partition in get_args(Partition)
+    }
     strategies: dict[str, Strategy] = {
-        "assume_role": RoleAssumer(await stack.enter_async_context(_sts_client(session, settings))),
-        "web_identity": WebIdentity(
-            await stack.enter_async_context(_sts_client(session, settings, signature_version=UNSIGNED)), exchange
+        "assume_role": RoleAssumer(
+            {
+                partition: await stack.enter_async_context(
+                    _sts_client(_identity(session, settings, partition), _sts_region(settings, partition))
+                )
+                for partition in settings.partitions
+            }
         ),
+        "web_identity": WebIdentity(unsigned, exchange),
     }
     if settings.allow_token_claims:
         strategies["token_claims"] = ClaimedKeys({name: issuer.aws_key_claims for name, issuer in issuers.items()})
@@ -236,8 +257,26 @@ def _without_authentication(settings: AuthSettings, keys: SigningKeys) -> tuple[
     return NoAuthentication(voucher, settings.required_scopes), CredentialIssuer(lambda: policy, strategies)
 
 
-def _sts_client(session: aioboto3.Session, settings: AuthSettings, **options: Any) -> Any:
-    """A regional STS client with the service identity from the default chain, unless the options leave it unsigned."""
+def _identity(session: aioboto3.Session, settings: AuthSettings, partition: Partition) -> aioboto3.Session:
+    """The session with the service's identity in a partition: `session`, or that of the profile which is set for it.
+
+    Raises ConfigurationError.
+    """
+    profile = settings.profiles.get(partition)
+    if profile is None:
+        return session
+    try:
+        return aioboto3.Session(profile_name=profile)
+    except ProfileNotFound as error:
+        raise ConfigurationError(f"AUTH_PARTITION_PROFILES: there is no AWS profile {profile}") from error
+
+
+def _sts_region(settings: AuthSettings, partition: Partition) -> str:
+    return settings.aws_region if partition == settings.home_partition else home_region(partition)
+
+
+def _sts_client(session: aioboto3.Session, region: str, **options: Any) -> Any:
+    """A regional STS client with the identity of `session`, unless the options leave it unsigned."""
     config = AioConfig(
         connect_timeout=3,
         read_timeout=10,
@@ -247,7 +286,7 @@ def _sts_client(session: aioboto3.Session, settings: AuthSettings, **options: An
         user_agent_extra=f"cloudwatch-mcp/{version('cloudwatch-mcp')}",
         **options,
     )
-    return session.client("sts", region_name=settings.aws_region, config=config)
+    return session.client("sts", region_name=region, config=config)
 
 
 def _issuers(settings: AuthSettings) -> dict[str, Issuer]:

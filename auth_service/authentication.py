@@ -8,7 +8,7 @@ meanwhile is asked each time. While that cannot be known for sure, nothing is re
 import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
 from cachetools import TLRUCache, TTLCache
@@ -24,6 +24,7 @@ from auth_service.sealing import TokenSealing
 from servicekit import assertions
 from servicekit.errors import Reason, ServiceError
 from servicekit.identity import Principal, derive_user_id
+from servicekit.permissions import EVERYTHING, Permission, opens
 
 _VERDICT_LIFETIME_S: Final = 60.0
 # An assertion with a large token inside takes up to 90,000 bytes, a usual one 1,000.
@@ -71,7 +72,7 @@ class Verdict:
     assertion_expires_at_s: float
     remembered_until_s: float
     policy: Policy | None = field(default=None, repr=False)
-    """By which it was decided whether the assertion carries the user's token."""
+    """By which it was decided what the assertion permits, and whether it carries the user's token."""
 
 
 class Authenticator(Protocol):
@@ -117,7 +118,7 @@ class Voucher:
         return Verdict(principal, token_expires_at_s, assertion, float(expires_at_s), remembered_until_s, policy)
 
     def stands_by(self, verdict: Verdict) -> bool:
-        """Whether it would vouch in the same way now: a changed policy may ask for a token in the assertion."""
+        """Whether it would vouch in the same way now: a changed policy may permit other things, or ask for a token."""
         return self._sealing is None or verdict.policy is self._sealing.policy
 
 
@@ -132,14 +133,19 @@ class TokenAuthenticator:
         ended: EndedSignIns,
         *,
         required_scopes: Sequence[str],
+        permissions: Callable[[Principal], frozenset[Permission]],
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`issuers` and `keys` have the same names; a token needs all `required_scopes`."""
+        """`issuers` and `keys` have the same names; a token needs all `required_scopes`.
+
+        `permissions` are what the policy in force allows a user.
+        """
         self._issuers = issuers
         self._keys = keys
         self._voucher = voucher
         self._ended = ended
         self._required_scopes = tuple(required_scopes)
+        self._permissions = permissions
         self._clock = clock
         self._verdicts: TLRUCache[bytes, Verdict] = TLRUCache(
             _VERDICTS_BYTES,
@@ -195,13 +201,14 @@ class TokenAuthenticator:
         now_s = self._clock()
         expires_at_s = check_claims(unverified, issuer, now_s)
         principal = read_principal(unverified, issuer)
-        missing = [scope for scope in self._required_scopes if scope not in principal.scopes]
+        missing = [scope for scope in self._required_scopes if not opens(scope, principal.scopes)]
         if missing:
             needed = " ".join(self._required_scopes)
             message = f"the token lacks the scope {' '.join(missing)}"
             raise ServiceError(Reason.SCOPE_INSUFFICIENT, message, details={"scope": needed})
         lifetime_s = assertions.MAX_LIFETIME_S if self._ended.is_current else _UNSURE_ASSERTION_LIFETIME_S
-        return self._voucher.vouch(principal, expires_at_s, now_s, token, lifetime_s)
+        permitted = replace(principal, permissions=self._permissions(principal))
+        return self._voucher.vouch(permitted, expires_at_s, now_s, token, lifetime_s)
 
 
 class NoAuthentication:
@@ -220,6 +227,7 @@ class NoAuthentication:
             scopes=tuple(required_scopes),
             client_id="local",
             unauthenticated=True,
+            permissions=EVERYTHING,
         )
         self._verdict: Verdict | None = None
 

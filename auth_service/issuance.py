@@ -17,8 +17,9 @@ from typing import Final, Protocol
 
 from cachetools import LRUCache, TTLCache
 
+from auth_service.domain.accounts import Account
 from auth_service.domain.credentials import AwsCredentials
-from auth_service.domain.policy import Account, Entitlement, Policy
+from auth_service.domain.policy import Entitlement, Policy
 from auth_service.domain.role_sessions import session_claims, session_policy
 from auth_service.domain.user_tokens import UserToken
 from auth_service.sealing import TokenSealing
@@ -41,8 +42,8 @@ _NO_TOKEN: Final = UserToken("", 0.0)
 class Strategy(Protocol):
     """One way to credentials."""
 
-    async def issue(self, principal: Principal, account: Account, token: UserToken) -> AwsCredentials:
-        """Fresh credentials of the account for the user. Raises ServiceError.
+    async def issue(self, principal: Principal, entitlement: Entitlement, token: UserToken) -> AwsCredentials:
+        """Fresh credentials of the account, for what the user may do in it. Raises ServiceError.
 
         `token` is the user's own where the account needs it, and empty elsewhere.
         """
@@ -102,21 +103,21 @@ class CredentialIssuer:
         """Credentials of the account of that alias (empty: the user's default), and not those that AWS refused.
 
         `sealed_token` is what the user's assertion carries. Raises ServiceError: ACCESS_NONE, ACCOUNT_NOT_ALLOWED,
-        ROLE_REFUSED, ACCOUNT_MISCONFIGURED, AWS_UNAVAILABLE, ISSUER_UNAVAILABLE, or one of ABOUT_THE_SIGN_IN.
+        PERMISSION_MISSING, ROLE_REFUSED, ACCOUNT_MISCONFIGURED, AWS_UNAVAILABLE, ISSUER_UNAVAILABLE, or one of
+        ABOUT_THE_SIGN_IN.
         """
         entitlement = self._policy().entitlement(principal, alias)
-        account = entitlement.account
-        token = self._open_token(principal, account, sealed_token)
-        key = _key(principal, account, token)
+        token = self._open_token(principal, entitlement.account, sealed_token)
+        key = _key(principal, entitlement, token)
         now_s = self._clock()
         kept = self._kept.get(key)
         if kept is not None and kept.credentials.access_key_id == refused_access_key_id:
             del self._kept[key]
             kept = None
         if kept is None or not _still_good(kept.credentials, now_s):
-            return entitlement, await self._issue_for_all(key, principal, account, token)
+            return entitlement, await self._issue_for_all(key, principal, entitlement, token)
         if now_s >= kept.renew_at_s and self._refusal(key, token) is None:
-            self._issue_once(key, principal, account, token)
+            self._issue_once(key, principal, entitlement, token)
         return entitlement, kept.credentials
 
     def drop_users(self, user_ids: Collection[str]) -> None:
@@ -140,7 +141,7 @@ class CredentialIssuer:
         return self._sealing.open(principal, sealed_token)
 
     async def _issue_for_all(
-        self, key: _Key, principal: Principal, account: Account, token: UserToken
+        self, key: _Key, principal: Principal, entitlement: Entitlement, token: UserToken
     ) -> AwsCredentials:
         """The outcome of one issue for all who wait.
 
@@ -150,25 +151,28 @@ class CredentialIssuer:
             refusal = self._refusal(key, token)
             if refusal is not None:
                 raise refusal.again()
-            issue = self._issue_once(key, principal, account, token)
+            issue = self._issue_once(key, principal, entitlement, token)
             try:
                 return await asyncio.shield(issue.task)
             except ServiceError as error:
                 if issue.token == token or error.reason not in ABOUT_THE_SIGN_IN:
                     raise
 
-    def _issue_once(self, key: _Key, principal: Principal, account: Account, token: UserToken) -> _Issue:
+    def _issue_once(self, key: _Key, principal: Principal, entitlement: Entitlement, token: UserToken) -> _Issue:
         """The issue that is under way, or a new one."""
         issue = self._issuing.get(key)
         if issue is None:
-            task = asyncio.create_task(self._issue(key, principal, account, token))
+            task = asyncio.create_task(self._issue(key, principal, entitlement, token))
             issue = self._issuing[key] = _Issue(task, token)
             self._under_way.add(task)
             task.add_done_callback(lambda _: self._issued(key, issue))
         return issue
 
-    async def _issue(self, key: _Key, principal: Principal, account: Account, token: UserToken) -> AwsCredentials:
-        credentials = await self._strategies[account.strategy].issue(principal, account, token)
+    async def _issue(
+        self, key: _Key, principal: Principal, entitlement: Entitlement, token: UserToken
+    ) -> AwsCredentials:
+        strategy = self._strategies[entitlement.account.strategy]
+        credentials = await strategy.issue(principal, entitlement, token)
         issue = self._issuing.get(key)
         if issue is not None and issue.task is asyncio.current_task():  # else its user was dropped meanwhile
             self._kept[key] = _Kept(credentials, self._renewal_time_s(credentials))
@@ -203,11 +207,13 @@ def _still_good(credentials: AwsCredentials, now_s: float) -> bool:
     return now_s < credentials.expires_at_s - _LAST_MINUTE_S
 
 
-def _key(principal: Principal, account: Account, token: UserToken) -> _Key:
+def _key(principal: Principal, entitlement: Entitlement, token: UserToken) -> _Key:
     """The user, the role, and a digest of all else that shapes the session: a changed policy applies at once.
 
     That includes what the user's token says about the session, but not the token, which the next one replaces.
     """
-    terms = (account.strategy, account.external_id, account.session_duration_s, session_policy(account))
+    account = entitlement.account
+    policy = session_policy(account, entitlement.permissions)
+    terms = (account.strategy, account.external_id, account.session_duration_s, policy)
     digest = hashlib.sha256(repr((terms, session_claims(account, token))).encode())
     return principal.user_id, account.role_arn, digest.hexdigest()

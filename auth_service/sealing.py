@@ -30,8 +30,7 @@ class TokenSealing:
 
     def seal(self, principal: Principal, token: UserToken) -> str:
         """The token for the user's assertion; empty where no account of the user needs it."""
-        accounts = (entitlement.account for entitlement in self._policy().entitlements(principal))
-        if not any(account.needs_token for account in accounts):
+        if not self._policy().needs_token(principal):
             return ""
         return self._keys.seal(principal, token)
 

@@ -1,14 +1,18 @@
 """auth_service's configuration. The only file of this service that knows names of environment variables."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Self
+from typing import Final, Self, get_args
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from auth_service.domain.accounts import Partition, partition_of
 from servicekit import settings as shared
 from servicekit.settings import Address, GrpcServiceSettings, ServiceSettings
+
+_PARTITION_PROFILE: Final = re.compile(rf"({'|'.join(get_args(Partition))})=(\S+)")
 
 
 class AuthSettings(GrpcServiceSettings):
@@ -28,6 +32,8 @@ class AuthSettings(GrpcServiceSettings):
     assertion_audience: str = "cloudwatch-service"
     aws_region: str = Field(default="us-east-1", validation_alias="AWS_REGION")
     aws_profile: str | None = Field(default=None, validation_alias="AWS_PROFILE")
+    partition_profiles: tuple[str, ...] = ()
+    """`partition=profile`: the AWS profile that is the service's identity in a partition other than AWS_REGION's."""
     callers_authentication: tuple[str, ...] = ("mcp-frontend", "agent")
     callers_signing_keys: tuple[str, ...] = ("cloudwatch-service",)
     callers_credentials: tuple[str, ...] = ("cloudwatch-service",)
@@ -37,6 +43,14 @@ class AuthSettings(GrpcServiceSettings):
     """Certificate names that may call each gRPC service. Nobody may revoke by default."""
     logout_audiences: tuple[str, ...] = ()
     """With OAUTH_ISSUER: the OAuth clients that logout tokens are for; OAUTH_AUDIENCE when empty."""
+
+    @field_validator("partition_profiles")
+    @classmethod
+    def _only_partitions(cls, values: tuple[str, ...]) -> tuple[str, ...]:
+        for value in values:
+            if _PARTITION_PROFILE.fullmatch(value) is None:
+                raise ValueError(f"{value} is not partition=profile, with one of {', '.join(get_args(Partition))}")
+        return values
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
@@ -50,6 +64,22 @@ class AuthSettings(GrpcServiceSettings):
         if self.oauth_issuer is not None and self.oauth_audience is None:
             raise ValueError("OAUTH_ISSUER needs OAUTH_AUDIENCE")
         return self
+
+    @property
+    def home_partition(self) -> Partition:
+        """The partition of AWS_REGION, where the service has the identity of the SDK's default chain."""
+        return partition_of(self.aws_region)
+
+    @property
+    def profiles(self) -> Mapping[Partition, str]:
+        """The AWS profiles by the partition that they are for."""
+        pairs = (value.split("=", 1) for value in self.partition_profiles)
+        return {partition: profile for partition, profile in pairs}  # type: ignore[misc]  # the pattern says so
+
+    @property
+    def partitions(self) -> frozenset[Partition]:
+        """The partitions in which the service has an identity."""
+        return frozenset({self.home_partition, *self.profiles})
 
     def excluded_strategies(self) -> Mapping[str, str]:
         """The ways to credentials that the policy may not name here, and why."""

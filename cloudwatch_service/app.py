@@ -38,6 +38,7 @@ from cloudwatch_service.rpc.logs import LogsServicer
 from cloudwatch_service.rpc.metric_analysis import MetricAnalysisServicer
 from cloudwatch_service.rpc.metric_catalog import MetricCatalogServicer
 from cloudwatch_service.rpc.metrics import MetricsServicer
+from cloudwatch_service.rpc.permissions import PERMISSIONS
 from cloudwatch_service.rpc.promql import PromqlServicer
 from cloudwatch_service.settings import CloudwatchSettings
 from servicekit.assertions import AssertionVerifier, KeySource
@@ -138,8 +139,13 @@ def _services(settings: CloudwatchSettings, sessions: SessionSource, catalog: Ca
             PromqlServicer(sessions, _utc_now), server
         ),
     }
-    rules = ServiceRules(frozenset(settings.callers), for_user=True)
-    return [HostedService(f"cwmcp.cloudwatch.v1.{name}", add, rules) for name, add in registrations.items()]
+    callers = frozenset(settings.callers)
+    return [
+        HostedService(
+            f"cwmcp.cloudwatch.v1.{name}", add, ServiceRules(callers, for_user=True, permissions=PERMISSIONS[name])
+        )
+        for name, add in registrations.items()
+    ]
 
 
 def _utc_now() -> dt.datetime:

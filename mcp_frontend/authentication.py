@@ -8,6 +8,7 @@ from mcp_frontend.credentials import Credentials
 from mcp_frontend.running_calls import RunningCall
 from servicekit.grpc_errors import raising_service_errors
 from servicekit.identity import Principal
+from servicekit.permissions import expand
 
 # A client waits no longer than this to learn that the sign-in cannot be checked.
 _TIMEOUT_S: Final = 5.0
@@ -38,4 +39,5 @@ def _to_principal(principal: pb.Principal) -> Principal:
         scopes=tuple(principal.scopes),
         client_id=principal.client_id,
         unauthenticated=principal.unauthenticated,
+        permissions=expand(principal.permissions),
     )

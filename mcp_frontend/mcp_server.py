@@ -15,7 +15,7 @@ from mcp_frontend.context_handlers import ContextHandlers
 from mcp_frontend.edge import WANTS_STREAM_KEY
 from mcp_frontend.rendering import cancelled_text
 from mcp_frontend.tools import INSTRUCTIONS, definitions, find_tool
-from mcp_frontend.tools.tool import error_result, run
+from mcp_frontend.tools.tool import error_result, refusal, run
 from mcp_frontend.user_requests import Context, UserRequests
 from servicekit.telemetry import attributes
 
@@ -30,7 +30,7 @@ class Tools:
         self._listed = types.ListToolsResult(tools=definitions())
 
     async def list(self, context: Context, _params: types.PaginatedRequestParams | None) -> types.ListToolsResult:
-        """All tools; they are the same for everybody."""
+        """All tools, the same for everybody: clients keep them for hours, and a refusal says what is missing."""
         return self._listed
 
     async def call(self, context: Context, params: types.CallToolRequestParams) -> types.CallToolResult:
@@ -40,7 +40,9 @@ class Tools:
             return error_result(f"There is no tool of this name: {params.name[:64]}")
         facts = {attributes.MCP_METHOD: "tools/call", attributes.TOOL_NAME: tool.name}
         with self._requests.serving(context, f"tools/call {tool.name}", facts) as request:
-            result = await request.until_cancelled(run(tool, params.arguments or {}, request.tool_call))
+            result = refusal(tool, request.call.principal)
+            if result is None:
+                result = await request.until_cancelled(run(tool, params.arguments or {}, request.tool_call))
             if result is None:
                 return error_result(cancelled_text())
             if result.is_error:

@@ -54,6 +54,10 @@ _WORDS: Final[dict[Reason, str]] = {
     ),
     Reason.REGION_NOT_ALLOWED: "That region may not be used with this account. Set region to one of: {regions}.",
     Reason.SCAN_LIMIT_EXCEEDED: "The query was not run, to bound what queries cost: {message}.",
+    Reason.PERMISSION_MISSING: (
+        "This user may not do this here: {message}. Repeating the call will not help, other tools may: list_accounts "
+        "tells what is permitted. The administrator of this server can permit more."
+    ),
     Reason.ROLE_REFUSED: f"AWS refuses this user the role of the account. {_ASK_ADMINISTRATOR}",
     Reason.ACCOUNT_MISCONFIGURED: f"The account is not set up correctly in this server. {_ASK_ADMINISTRATOR}",
     Reason.AWS_ACCESS_DENIED: (

@@ -40,6 +40,7 @@ _FAULTS_OF_CALLER: Final = frozenset(
         Reason.INVALID_ARGUMENT,
         Reason.ACCOUNT_NOT_ALLOWED,
         Reason.REGION_NOT_ALLOWED,
+        Reason.PERMISSION_MISSING,
         Reason.AWS_NOT_FOUND,
         Reason.AWS_INVALID_REQUEST,
     }

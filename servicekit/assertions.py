@@ -18,6 +18,7 @@ from jwt.utils import base64url_decode
 
 from servicekit.errors import Reason, ServiceError
 from servicekit.identity import Principal
+from servicekit.permissions import compact, expand
 
 ISSUER: Final = "cwmcp-auth"
 TYPE: Final = "cwmcp-assertion+jwt"
@@ -30,6 +31,7 @@ _LEEWAY_S: Final = 5
 MAX_ASSERTION_BYTES: Final = 90_000
 _CACHED_ASSERTIONS: Final = 20_000
 _REFRESH_COOLDOWN_S: Final = 0.5
+_REQUIRED: Final = ("iss", "aud", "sub", "iat", "exp", "permissions")
 
 
 def sign(
@@ -62,6 +64,7 @@ def sign(
         "token_own_sub": principal.token_subject,
         "token_sid": principal.session_id,
         "token_iat": principal.token_issued_at_s,
+        "permissions": compact(principal.permissions),
     }
     if sealed_token:
         claims[_SEALED_TOKEN] = sealed_token
@@ -136,7 +139,7 @@ class AssertionVerifier:
                 issuer=ISSUER,
                 audience=list(audiences),
                 # The times are checked below, by the same clock that ends what is remembered.
-                options={"require": ["iss", "aud", "sub", "iat", "exp"], "verify_exp": False, "verify_iat": False},
+                options={"require": list(_REQUIRED), "verify_exp": False, "verify_iat": False},
             )
         except jwt.PyJWTError as error:
             raise _refused(str(error)) from error
@@ -213,4 +216,5 @@ def _to_principal(claims: dict[str, Any]) -> Principal:
         token_subject=str(claims.get("token_own_sub", "")),
         session_id=str(claims.get("token_sid", "")),
         token_issued_at_s=int(claims.get("token_iat", 0)),
+        permissions=expand(claims["permissions"]),
     )

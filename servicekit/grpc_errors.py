@@ -46,6 +46,7 @@ STATUS_OF: Final[dict[Reason, grpc.StatusCode]] = {
     Reason.ACCOUNT_NOT_ALLOWED: grpc.StatusCode.PERMISSION_DENIED,
     Reason.REGION_NOT_ALLOWED: grpc.StatusCode.PERMISSION_DENIED,
     Reason.SCAN_LIMIT_EXCEEDED: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    Reason.PERMISSION_MISSING: grpc.StatusCode.PERMISSION_DENIED,
     Reason.ROLE_REFUSED: grpc.StatusCode.PERMISSION_DENIED,
     Reason.ACCOUNT_MISCONFIGURED: grpc.StatusCode.FAILED_PRECONDITION,
     Reason.AWS_ACCESS_DENIED: grpc.StatusCode.PERMISSION_DENIED,

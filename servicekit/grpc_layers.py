@@ -16,6 +16,7 @@ from servicekit.grpc_calls import Call
 from servicekit.grpc_errors import to_status
 from servicekit.identity import ASSERTION_METADATA_KEY, Principal, acting_for
 from servicekit.logs import log_incident
+from servicekit.permissions import Permission, require
 from servicekit.telemetry import attributes
 from servicekit.telemetry.principal import stamp
 
@@ -55,6 +56,13 @@ class ServiceRules:
     callers: frozenset[str] | None
     """Certificate names that may call; None admits every certificate of our CA; empty admits nobody."""
     for_user: bool = False
+    permissions: Mapping[str, Permission | None] | None = None
+    """What a user needs for each RPC by its name: a permission, or None for being signed in. What is not named admits
+    nobody. None in place of the table: the service judges its users itself."""
+
+    def __post_init__(self) -> None:
+        if self.permissions is not None and not self.for_user:
+            raise ValueError("permissions are of users, and the service verifies none")
 
 
 class PeerAllowList:
@@ -90,7 +98,7 @@ class SignInGate(Protocol):
 
 
 class UserVerification:
-    """Puts the verified user into the context of calls to services whose rules say `for_user`."""
+    """Puts the verified user into the context of calls to services whose rules say `for_user`, if permitted."""
 
     def __init__(
         self,
@@ -99,15 +107,16 @@ class UserVerification:
         audiences_of: Callable[[Call], Collection[str]],
         gate: SignInGate,
     ) -> None:
-        self._services: Final = frozenset(name for name, rule in rules.items() if rule.for_user)
+        self._rules: Final = {name: rule for name, rule in rules.items() if rule.for_user}
         self._check = check
         self._audiences_of = audiences_of
         self._gate = gate
 
     @asynccontextmanager
     async def around(self, call: Call) -> AsyncIterator[None]:
-        """Raises ASSERTION_INVALID when there is no valid assertion for the expected audience, and as the gate does."""
-        if call.service not in self._services:
+        """Raises ASSERTION_INVALID, PERMISSION_MISSING, and what the gate does."""
+        rules = self._rules.get(call.service)
+        if rules is None:
             yield
             return
         assertion = call.metadata.get(ASSERTION_METADATA_KEY)
@@ -115,9 +124,19 @@ class UserVerification:
             raise ServiceError(Reason.ASSERTION_INVALID, f"the call carries no {ASSERTION_METADATA_KEY}")
         principal = await self._check.verify(assertion, self._audiences_of(call))
         stamp(trace.get_current_span(), principal)
+        needed = None if rules.permissions is None else _needed(rules.permissions, call)
         async with self._gate.passing(principal):
-            with acting_for(principal, assertion):
+            require(needed, principal.permissions, principal.scopes)
+            with acting_for(principal, assertion, needed):
                 yield
+
+
+def _needed(permissions: Mapping[str, Permission | None], call: Call) -> Permission | None:
+    """Raises LookupError for an RPC that nobody thought of, which is a defect."""
+    name = call.method.rpartition("/")[2]
+    if name not in permissions:
+        raise LookupError(f"no rule says who may call {call.method}")
+    return permissions[name]
 
 
 class Deadline:

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 
 from opentelemetry import context
 
+from servicekit.permissions import Permission
+
 ASSERTION_METADATA_KEY = "cwmcp-assertion-bin"
 _VERIFIED_KEY = context.create_key("cwmcp-verified")
 
@@ -28,6 +30,8 @@ class Principal:
     scopes: tuple[str, ...] = ()
     client_id: str = ""
     unauthenticated: bool = False
+    permissions: frozenset[Permission] = frozenset()
+    """What the policy allows the user in at least one account, within the scopes."""
     # About the token at hand, by which its sign-in may be ended before it: see servicekit.revocations.
     token_subject: str = field(default="", compare=False)
     """The token's own `sub`; differs from `subject` where the issuer's users are known by another claim."""
@@ -35,11 +39,17 @@ class Principal:
     """The issuer's session (`sid`), or empty where its tokens name none."""
     token_issued_at_s: int = field(default=0, compare=False)
 
+    @property
+    def facts(self) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
+        """All that the policy may judge the user by, beyond who it is. Equal facts, equal access."""
+        return self.email, self.groups, self.scopes
+
 
 @dataclass(frozen=True, slots=True)
 class _Verified:
     principal: Principal
     assertion: bytes = field(repr=False)
+    needed: Permission | None
 
 
 def derive_user_id(issuer: str, subject: str) -> str:
@@ -49,9 +59,12 @@ def derive_user_id(issuer: str, subject: str) -> str:
 
 
 @contextmanager
-def acting_for(principal: Principal, assertion: bytes = b"") -> Iterator[None]:
-    """Make `principal` the user of everything in this context, spans included; `assertion` is what proved it."""
-    token = context.attach(context.set_value(_VERIFIED_KEY, _Verified(principal, assertion)))
+def acting_for(principal: Principal, assertion: bytes = b"", needed: Permission | None = None) -> Iterator[None]:
+    """Make `principal` the user of everything in this context, spans included; `assertion` is what proved it.
+
+    `needed` is the permission that the call asks for in whatever account it acts on; None where it needs none.
+    """
+    token = context.attach(context.set_value(_VERIFIED_KEY, _Verified(principal, assertion, needed)))
     try:
         yield
     finally:
@@ -72,6 +85,11 @@ def current_principal() -> Principal:
 def current_assertion() -> bytes:
     """The assertion that proved the current user, to present to auth_service; raises LookupError as above."""
     return _current().assertion
+
+
+def needed_permission() -> Permission | None:
+    """The permission that the current call asks for, or None; raises LookupError as above."""
+    return _current().needed
 
 
 def _current() -> _Verified:

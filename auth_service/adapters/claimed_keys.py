@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 
 from auth_service.domain.claimed_keys import KeyClaims, read_keys
 from auth_service.domain.credentials import AwsCredentials
-from auth_service.domain.policy import Account
+from auth_service.domain.policy import Entitlement
 from auth_service.domain.user_tokens import UserToken
 from servicekit.errors import Reason, ServiceError
 from servicekit.identity import Principal
@@ -19,7 +19,7 @@ class ClaimedKeys:
         self._names = names
         self._clock = clock
 
-    async def issue(self, principal: Principal, _account: Account, token: UserToken) -> AwsCredentials:
+    async def issue(self, principal: Principal, _entitlement: Entitlement, token: UserToken) -> AwsCredentials:
         """The temporary keys in the token. Raises CLAIMED_KEYS_REFUSED."""
         names = self._names.get(principal.issuer)
         if names is None:

@@ -6,7 +6,7 @@ import aioboto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from auth_service.domain.credentials import AwsCredentials
-from auth_service.domain.policy import Account
+from auth_service.domain.policy import Entitlement
 from auth_service.domain.user_tokens import UserToken
 from servicekit.errors import Reason, ServiceError
 from servicekit.identity import Principal
@@ -21,7 +21,7 @@ class LocalProfile:
     def __init__(self, profile_name: str | None) -> None:
         self._profile_name = profile_name
 
-    async def issue(self, _principal: Principal, _account: Account, _token: UserToken) -> AwsCredentials:
+    async def issue(self, _principal: Principal, _entitlement: Entitlement, _token: UserToken) -> AwsCredentials:
         """The profile's keys as they are now. Raises AWS_UNAVAILABLE when there are none."""
         try:
             found = await aioboto3.Session(profile_name=self._profile_name).get_credentials()

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,23 +10,32 @@ import yaml
 from pydantic import ValidationError
 
 from auth_service.domain.issuers import Issuer, build_issuers
-from auth_service.domain.policy import Policy
+from auth_service.domain.policy import Policy, PolicyError, build_policy
 from servicekit.lifecycle import ConfigurationError
 
 _log = logging.getLogger(__name__)
 _LOOK_AGAIN_S: Final = 2.0
 
 
-def read_policy(path: Path, excluded_strategies: Mapping[str, str]) -> Policy:
+def read_policy(path: Path, excluded_strategies: Mapping[str, str], partitions: Collection[str]) -> Policy:
     """The policy in a YAML file. Raises ConfigurationError listing every fault with its place.
 
-    `excluded_strategies` are those that no account may have here, and why.
+    `excluded_strategies` are those that no account may have here, and why; `partitions` are those in which the service
+    has an identity.
     """
     try:
-        policy = Policy.model_validate(_read_yaml(path))
-    except ValidationError as error:
-        raise ConfigurationError(_describe(path, error)) from None
+        policy = build_policy(_read_yaml(path))
+    except PolicyError as error:
+        raise ConfigurationError("\n".join(f"{path}: {line}" for line in str(error).splitlines())) from None
     faults = []
+    beyond = sorted(
+        f"{alias} ({account.partition})"
+        for alias, account in policy.accounts.items()
+        if account.strategy == "assume_role" and account.partition not in partitions
+    )
+    if beyond:
+        why = "the service has no identity in the partition; AUTH_PARTITION_PROFILES names one"
+        faults.append(f"{path}: {why}: {', '.join(beyond)}")
     for strategy, why in excluded_strategies.items():
         aliases = sorted(alias for alias, account in policy.accounts.items() if account.strategy == strategy)
         if aliases:
@@ -53,12 +62,13 @@ def read_issuers(path: Path) -> dict[str, Issuer]:
 class WatchedPolicy:
     """The policy in force. A changed file takes effect within seconds; a faulty one is reported and ignored."""
 
-    def __init__(self, path: Path, excluded_strategies: Mapping[str, str]) -> None:
+    def __init__(self, path: Path, excluded_strategies: Mapping[str, str], partitions: Collection[str]) -> None:
         """As `read_policy`."""
         self._path = path
         self._excluded = excluded_strategies
+        self._partitions = frozenset(partitions)
         self._seen = _fingerprint(path)
-        self.current = read_policy(path, excluded_strategies)
+        self.current = self._read()
 
     def reload_if_changed(self) -> None:
         """Raises ConfigurationError when the new file is faulty; the policy in force stays."""
@@ -66,8 +76,11 @@ class WatchedPolicy:
         if now == self._seen:
             return
         self._seen = now
-        self.current = read_policy(self._path, self._excluded)
+        self.current = self._read()
         _log.info("the policy was read again: %d accounts", len(self.current.accounts))
+
+    def _read(self) -> Policy:
+        return read_policy(self._path, self._excluded, self._partitions)
 
     async def keep_reading(self) -> None:
         """Look for changes until cancelled."""

@@ -1,8 +1,10 @@
 """AWS STS: assumes a role for one user, with the service's own identity or with the user's token and no identity.
 
-The only user of the service's identity.
+The only user of the service's identity. AWS does not tell why it refuses a role. What can be told is who asked for
+what, and what to compare: that is logged for administrators and travels with the refusal as `fix`.
 """
 
+import logging
 import time
 from collections.abc import Awaitable, Mapping
 from typing import Any, Final, Protocol
@@ -16,13 +18,15 @@ from botocore.exceptions import (
     PartialCredentialsError,
 )
 
+from auth_service.domain.accounts import Partition
 from auth_service.domain.credentials import AwsCredentials
-from auth_service.domain.policy import Account
-from auth_service.domain.role_sessions import session_name, session_policy, session_tags, source_identity
+from auth_service.domain.policy import Entitlement
+from auth_service.domain.role_sessions import USER_TAG, session_name, session_policy, session_tags, source_identity
 from auth_service.domain.user_tokens import UserToken
 from servicekit.errors import Reason, ServiceError
 from servicekit.identity import Principal
 
+_log = logging.getLogger(__name__)
 _REFUSED: Final = frozenset({"AccessDenied", "AccessDeniedException"})
 # What only the operator can mend: AWS STS API reference, AssumeRole and common errors.
 _MISCONFIGURED: Final = frozenset(
@@ -41,30 +45,51 @@ _WORDS_OF_FAULTS: Final = {
 }
 _WORDS_OF_UNREACHED: Final = "retrieve verification key"
 _RETRY_AFTER_S: Final = 2.0
+_ASSUME_ROLE: Final = "sts:AssumeRole"
+_ASSUME_ROLE_WITH_WEB_IDENTITY: Final = "sts:AssumeRoleWithWebIdentity"
+# AWS names the action that it denied; for the two that come with AssumeRole the cause is nearly certain.
+_FIX_OF_ACTION: Final = {
+    "sts:TagSession": (
+        f"let the role's trust policy, and the service's own policy, allow sts:TagSession with the tag {USER_TAG} and "
+        "with what tags the user's token has, and see that no condition on aws:TagKeys leaves one out"
+    ),
+    "sts:SetSourceIdentity": ("let the role's trust policy, and the service's own policy, allow sts:SetSourceIdentity"),
+}
+_FIX_POLICY_FILE: Final = "compare the account's entry in the policy file with its role in AWS"
+_FIX_OF_CODE: Final = {
+    "MalformedPolicyDocument": "the account's session_policy is not an IAM policy that AWS takes",
+    "PackedPolicyTooLarge": "the account's session_policy is too long together with the tag; shorten it",
+    "RegionDisabledException": "AWS STS is not enabled for the account in this service's region; enable it",
+    "ValidationError": "session_duration_s may be above the role's maximum, or above an hour where a role assumes it",
+}
 
 
 class RoleAssumer:
     """The strategy `assume_role`."""
 
-    def __init__(self, sts: Any) -> None:
-        """`sts` is an open aioboto3 STS client that signs with the service identity."""
-        self._sts = sts
+    def __init__(self, clients: Mapping[Partition, Any]) -> None:
+        """`clients` are open aioboto3 STS clients by partition; each signs with the service's identity there."""
+        self._clients = clients
 
-    async def issue(self, principal: Principal, account: Account, _token: UserToken) -> AwsCredentials:
+    async def issue(self, principal: Principal, entitlement: Entitlement, _token: UserToken) -> AwsCredentials:
         """Credentials of the account's role for this user, named, tagged and limited.
 
         Raises ROLE_REFUSED, ACCOUNT_MISCONFIGURED or AWS_UNAVAILABLE.
         """
-        parameters = _session(principal, account) | {
+        account = entitlement.account
+        sts = self._clients.get(account.partition)
+        if sts is None:  # the policy was judged by the same partitions
+            raise _misconfigured(f"the service has no identity in the partition {account.partition}")
+        parameters = _session(principal, entitlement) | {
             "SourceIdentity": source_identity(principal),
             "Tags": session_tags(principal),
         }
         if account.external_id is not None:
             parameters["ExternalId"] = account.external_id
         try:
-            return await _issued(self._sts.assume_role(**parameters))
+            return await _issued(sts.assume_role(**parameters))
         except ClientError as error:
-            raise _to_service_error(error, "sts:AssumeRole") from error
+            raise _told(entitlement, _to_service_error(error, _ASSUME_ROLE, entitlement)) from error
 
 
 class TokenExchange(Protocol):
@@ -78,12 +103,12 @@ class TokenExchange(Protocol):
 class WebIdentity:
     """The strategy `web_identity`: the role trusts the user's issuer, and this service has no part in the trust."""
 
-    def __init__(self, sts: Any, exchange: TokenExchange) -> None:
-        """`sts` is an open aioboto3 STS client that signs nothing."""
-        self._sts = sts
+    def __init__(self, clients: Mapping[Partition, Any], exchange: TokenExchange) -> None:
+        """`clients` are open aioboto3 STS clients that sign nothing, by partition, of every partition."""
+        self._clients = clients
         self._exchange = exchange
 
-    async def issue(self, principal: Principal, account: Account, token: UserToken) -> AwsCredentials:
+    async def issue(self, principal: Principal, entitlement: Entitlement, token: UserToken) -> AwsCredentials:
         """Credentials of the account's role for this user, named and limited; tags are in the token, if anywhere.
 
         Raises TOKEN_EXPIRED, WEB_IDENTITY_REFUSED, EXCHANGE_REFUSED, ROLE_REFUSED, ACCOUNT_MISCONFIGURED,
@@ -91,21 +116,25 @@ class WebIdentity:
         """
         presented = await self._exchange.exchange(principal, token)
         _check_acceptable(presented)
-        parameters = _session(principal, account) | {"WebIdentityToken": presented.text}
+        parameters = _session(principal, entitlement) | {"WebIdentityToken": presented.text}
         try:
-            return await _issued(self._sts.assume_role_with_web_identity(**parameters))
+            sts = self._clients[entitlement.account.partition]
+            return await _issued(sts.assume_role_with_web_identity(**parameters))
         except ClientError as error:
-            raise _to_web_identity_error(error) from None  # botocore's error may keep the token with the request
+            raise _told(
+                entitlement, _to_web_identity_error(error, entitlement)
+            ) from None  # botocore's error may keep the token with the request
 
 
-def _session(principal: Principal, account: Account) -> dict[str, Any]:
+def _session(principal: Principal, entitlement: Entitlement) -> dict[str, Any]:
     """What both calls have: whose session it is in CloudTrail, how long it lasts and how it is limited."""
+    account = entitlement.account
     parameters: dict[str, Any] = {
         "RoleArn": account.role_arn,
         "RoleSessionName": session_name(principal),
         "DurationSeconds": account.session_duration_s,
     }
-    policy = session_policy(account)
+    policy = session_policy(account, entitlement.permissions)
     if policy is not None:
         parameters["Policy"] = policy
     return parameters
@@ -142,23 +171,61 @@ def _check_acceptable(token: UserToken) -> None:
         raise _misconfigured(f"AWS STS takes no tokens longer than {_MAX_TOKEN_CHARACTERS} characters")
 
 
-def _to_service_error(error: ClientError, operation: str) -> ServiceError:
+def _told(entitlement: Entitlement, error: ServiceError) -> ServiceError:
+    """`error`, after telling the administrators of it what they need to mend it."""
+    facts = error.details
+    if "fix" in facts:
+        _log.warning(
+            "AWS refuses the role %s of the account %s (%s of %s, request %s); to mend it: %s",
+            entitlement.account.role_arn,
+            entitlement.alias,
+            facts["aws_error_code"],
+            facts["operation"],
+            facts["aws_request_id"],
+            facts["fix"],
+        )
+    return error
+
+
+def _to_service_error(error: ClientError, operation: str, entitlement: Entitlement) -> ServiceError:
     code = error.response["Error"].get("Code", "")
     details = {
         "operation": operation,
+        "account": entitlement.alias,
         "aws_error_code": code,
         "aws_request_id": error.response["ResponseMetadata"].get("RequestId", ""),
     }
     if code in _REFUSED:
-        return ServiceError(Reason.ROLE_REFUSED, "AWS refused to issue credentials for the account", details=details)
+        denied, fix = _what_to_fix(str(error.response["Error"].get("Message", "")), operation, entitlement)
+        message = f"AWS refused to issue credentials for the account ({denied})"
+        return ServiceError(Reason.ROLE_REFUSED, message, details=details | {"operation": denied, "fix": fix})
     if code in _MISCONFIGURED:
-        return _misconfigured(f"AWS does not accept how the account is configured ({code})", details)
+        fix = _FIX_OF_CODE.get(code, _FIX_POLICY_FILE)
+        return _misconfigured(f"AWS does not accept how the account is configured ({code})", details | {"fix": fix})
     return _unavailable(f"AWS STS failed ({code})", details)
 
 
-def _to_web_identity_error(error: ClientError) -> ServiceError:
+def _what_to_fix(message: str, operation: str, entitlement: Entitlement) -> tuple[str, str]:
+    """The action that AWS denied, which is all that it tells, and what an administrator should compare."""
+    for action, fix in _FIX_OF_ACTION.items():
+        if action in message:
+            return action, fix
+    if operation == _ASSUME_ROLE_WITH_WEB_IDENTITY:
+        return operation, (
+            "see that the role exists, and that its trust policy lets the IAM identity provider of the token's issuer "
+            f"{operation}, with the audience and the subject that the token has"
+        )
+    external_id = "the external_id of the policy file" if entitlement.account.external_id else "no sts:ExternalId"
+    return operation, (
+        f"see that the role exists, that its trust policy lets this service's identity {operation}, asks for "
+        f"{external_id} and for no more than the tag {USER_TAG} and a source identity, and that the service's own "
+        f"policy allows sts:AssumeRole, sts:TagSession and sts:SetSourceIdentity on the role"
+    )
+
+
+def _to_web_identity_error(error: ClientError, entitlement: Entitlement) -> ServiceError:
     """As `_to_service_error`, where the refusal may also be of the token or of the issuer."""
-    general = _to_service_error(error, "sts:AssumeRoleWithWebIdentity")
+    general = _to_service_error(error, _ASSUME_ROLE_WITH_WEB_IDENTITY, entitlement)
     code = general.details["aws_error_code"]
     words = str(error.response["Error"].get("Message", "")).lower()
     if code in _TOKEN_EXPIRED:

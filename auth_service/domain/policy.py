@@ -1,152 +1,255 @@
-"""Who may use which AWS account, and how its credentials are had. Deny by default. Pure.
+"""Who may use which AWS account, where and for what. Deny by default. Pure.
 
-The policy file is this module's models in YAML: `accounts` by alias, and `grants` that give accounts to groups, e-mails
-or scopes.
+The policy file is `accounts` by alias, `accounts_from` for many alike, and `grants` that give accounts to groups,
+e-mails or scopes (docs/identity/policy.md). What decides here is also what explains (`explanation`): there is no other.
 """
 
-import re
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Any, Final, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from auth_service.domain.account_templates import TemplateFault, expand_template
+from auth_service.domain.accounts import Account, Alias
+from auth_service.domain.grants import Grant, ResolvedGrant, resolve
 from servicekit.errors import Reason, ServiceError
 from servicekit.identity import Principal
+from servicekit.permissions import Permission, within_scopes
 
-Alias = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
-Region = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,}(-[a-z0-9]+)+-\d{1,2}$")]
-_ROLE_ARN: Final = re.compile(
-    r"arn:(?P<partition>aws|aws-cn|aws-us-gov):iam::(?P<account>\d{12}):role/[\w+=,.@/-]{1,577}"
-)
-_BY_ROLE: Final = frozenset({"assume_role", "web_identity"})
-_BY_TOKEN: Final = frozenset({"web_identity", "token_claims"})
-
-
-class Account(BaseModel):
-    """One AWS account, reached through one role (or keys in the user's token, or a local profile)."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    account_id: str = Field(default="", pattern=r"^(\d{12})?$")
-    description: str = Field(default="", max_length=256)
-    strategy: Literal["assume_role", "web_identity", "token_claims", "shared_profile"] = "assume_role"
-    role_arn: str = ""
-    external_id: str | None = Field(default=None, min_length=2, max_length=1_224, repr=False)
-    regions: tuple[Region, ...] = ()
-    default_region: Region | None = None
-    session_duration_s: int = Field(default=3_600, ge=900, le=43_200)
-    session_policy: Literal["read-only", "none"] | dict[str, Any] = "read-only"
-    """A ceiling on what the role's own policy allows; text names one of ours, a mapping is an IAM policy."""
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        if self.strategy in _BY_ROLE:
-            role = _ROLE_ARN.fullmatch(self.role_arn)
-            if role is None:
-                raise ValueError("role_arn is not the ARN of an IAM role")
-            if role["account"] != self.account_id:
-                raise ValueError("role_arn is of another account than account_id")
-        elif self.role_arn:
-            raise ValueError(f"{self.strategy} uses no role_arn")
-        if self.strategy == "web_identity" and self.external_id is not None:
-            raise ValueError("web_identity has no external id: AWS STS takes none with a token")
-        if self.strategy == "token_claims" and "session_policy" in self.model_fields_set:
-            raise ValueError("token_claims has no session policy: the keys are what the token says")
-        if self.default_region and self.regions and self.default_region not in self.regions:
-            raise ValueError("default_region is not among regions")
-        return self
-
-    @property
-    def needs_token(self) -> bool:
-        """Whether its credentials are had with the user's own token."""
-        return self.strategy in _BY_TOKEN
-
-    @property
-    def partition(self) -> str:
-        """The AWS partition of the role."""
-        role = _ROLE_ARN.fullmatch(self.role_arn)
-        return role["partition"] if role else "aws"
+_KEYS: Final = ("accounts", "accounts_from", "grants")
+_MAX_FAULTS: Final = 50
+_MAX_NAMED_ACCOUNTS: Final = 50
+_ALIAS: Final = TypeAdapter(Alias)
+M = TypeVar("M", bound=BaseModel)
 
 
-class Grant(BaseModel):
-    """Gives accounts to everybody who is in one of the groups, has one of the e-mails, or one of the scopes."""
+class PolicyError(ValueError):
+    """The policy is faulty; the message has every fault in a line of its own, with its path."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    def __init__(self, faults: Sequence[str]) -> None:
+        left = len(faults) - _MAX_FAULTS
+        more = [f"and {left} more"] if left > 0 else []
+        super().__init__("\n".join([*faults[:_MAX_FAULTS], *more]))
 
-    groups: frozenset[str] = frozenset()
-    emails: frozenset[str] = frozenset()
-    scopes: frozenset[str] = frozenset()
-    accounts: tuple[Alias, ...] = Field(min_length=1)
-    default_account: Alias | None = None
 
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        if not (self.groups or self.emails or self.scopes):
-            raise ValueError("a grant needs groups, emails or scopes")
-        if self.default_account is not None and self.default_account not in self.accounts:
-            raise ValueError(f"default_account {self.default_account} is not among the grant's accounts")
-        return self
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What one grant gives a user of one account, and why the user is meant by it."""
 
-    def covers(self, principal: Principal) -> bool:
-        """Whether the principal is one of those meant. E-mails compare without regard to case."""
-        return (
-            not self.groups.isdisjoint(principal.groups)
-            or not self.scopes.isdisjoint(principal.scopes)
-            or (bool(principal.email) and principal.email.casefold() in {email.casefold() for email in self.emails})
-        )
+    grant: ResolvedGrant
+    reason: str
+    regions: tuple[str, ...]
+    """Empty for any."""
+    permissions: frozenset[Permission]
+    """Within the account's ceiling and the user's scopes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entitlement:
-    """An account that a user may use, under the alias that the user knows."""
+    """An account that a user may use, under the alias that the user knows, and what of it."""
 
     alias: str
     account: Account
     is_default: bool
+    shares: tuple[Share, ...]
+    """What is permitted is permitted in the regions of the same share only."""
+
+    @property
+    def regions(self) -> tuple[str, ...]:
+        """The regions that any share admits; empty for any."""
+        if any(not share.regions for share in self.shares):
+            return ()
+        return tuple(dict.fromkeys(region for share in self.shares for region in share.regions))
+
+    @property
+    def permissions(self) -> frozenset[Permission]:
+        """What is permitted in some region."""
+        return frozenset[Permission]().union(*(share.permissions for share in self.shares))
+
+    @property
+    def default_region(self) -> str:
+        """The region of calls that name none; empty: the calling service's own."""
+        return self.account.default_region_within(self.regions)
 
 
-class Policy(BaseModel):
-    """All accounts and grants."""
+class Policy:
+    """All accounts and grants, and every decision about them."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    def __init__(self, accounts: Mapping[str, Account], grants: Sequence[Grant]) -> None:
+        """Raises PolicyError when the grants do not fit the accounts."""
+        self.accounts: Mapping[str, Account] = dict(accounts)
+        tools_are_named = any(grant.tools is not None for grant in grants)
+        resolved = [
+            resolve(index, grant, self.accounts, tools_are_named=tools_are_named) for index, grant in enumerate(grants)
+        ]
+        faults = [fault for _, found in resolved for fault in found]
+        if faults:
+            raise PolicyError(faults)
+        self.grants: Sequence[ResolvedGrant] = [grant for grant, _ in resolved]
+        self._by_fact = _index(self.grants)
 
-    accounts: Mapping[Alias, Account] = Field(min_length=1)
-    grants: tuple[Grant, ...] = ()
-
-    @model_validator(mode="after")
-    def _only_known_accounts(self) -> Self:
-        for grant in self.grants:
-            unknown = sorted(set(grant.accounts) - set(self.accounts))
-            if unknown:
-                raise ValueError(f"a grant names an unknown account: {', '.join(unknown)}")
-        return self
+    def covering(self, principal: Principal) -> list[tuple[ResolvedGrant, str]]:
+        """The grants that cover the principal, in the order of the file, each with why."""
+        facts = (
+            *(("group", group) for group in principal.groups),
+            *(("scope", scope) for scope in principal.scopes),
+            ("email", principal.email.casefold()),
+        )
+        candidates = {index for fact in facts for index in self._by_fact.get(fact, ())}
+        found = ((self.grants[index], self.grants[index].grant.reason(principal)) for index in sorted(candidates))
+        return [(grant, reason) for grant, reason in found if reason is not None]
 
     def entitlements(self, principal: Principal) -> list[Entitlement]:
         """The accounts that the principal may use, in order of alias; one at most is the default.
 
         The default is that of the first covering grant that names one, else the only account.
         """
-        covering = [grant for grant in self.grants if grant.covers(principal)]
-        aliases = sorted({alias for grant in covering for alias in grant.accounts})
-        default = next((grant.default_account for grant in covering if grant.default_account), None)
-        if default is None and len(aliases) == 1:
-            default = aliases[0]
-        return [Entitlement(alias, self.accounts[alias], alias == default) for alias in aliases]
+        covering = self.covering(principal)
+        default = _default(covering)
+        return [self._entitlement(alias, principal, covering, default) for alias in _aliases(covering)]
 
     def entitlement(self, principal: Principal, alias: str) -> Entitlement:
         """The account of that alias (empty: the user's default).
 
-        Raises ACCESS_NONE when the user may use no account, ACCOUNT_NOT_ALLOWED when not this one.
+        Raises ACCESS_NONE when the user may use no account, ACCOUNT_NOT_ALLOWED when not this one, PERMISSION_MISSING
+        when this one for nothing.
         """
-        all_of_user = self.entitlements(principal)
-        if not all_of_user:
+        covering = self.covering(principal)
+        if not covering:
             raise ServiceError(Reason.ACCESS_NONE, "no AWS account is assigned to this user")
-        for entitlement in all_of_user:
-            if entitlement.alias == alias or (not alias and entitlement.is_default):
-                return entitlement
-        names = ", ".join(entitlement.alias for entitlement in all_of_user)
+        default = _default(covering)
+        wanted = alias or default
+        if wanted is not None and any(wanted in grant.accounts for grant, _ in covering):
+            return _permitted(self._entitlement(wanted, principal, covering, default))
+        names = _some(_aliases(covering))
         message = "this account is not one of the user's" if alias else "name an account: the user has no default one"
         raise ServiceError(
             Reason.ACCOUNT_NOT_ALLOWED, f"{message}; there are {names}", field="account", details={"accounts": names}
         )
+
+    def permissions(self, principal: Principal) -> frozenset[Permission]:
+        """What the principal may do in at least one account."""
+        reach = (grant.reach for grant, _ in self.covering(principal))
+        return frozenset[Permission]().union(*reach) & within_scopes(principal.scopes)
+
+    def needs_token(self, principal: Principal) -> bool:
+        """Whether any account of the principal is reached with the user's own token."""
+        return any(
+            self.accounts[alias].needs_token for grant, _ in self.covering(principal) for alias in grant.accounts
+        )
+
+    def _entitlement(
+        self, alias: str, principal: Principal, covering: Sequence[tuple[ResolvedGrant, str]], default: str | None
+    ) -> Entitlement:
+        account = self.accounts[alias]
+        ceiling = account.ceiling & within_scopes(principal.scopes)
+        shares = tuple(
+            Share(grant, reason, grant.accounts[alias], grant.permissions & ceiling)
+            for grant, reason in covering
+            if alias in grant.accounts
+        )
+        return Entitlement(alias, account, alias == default, shares)
+
+
+def _permitted(entitlement: Entitlement) -> Entitlement:
+    if entitlement.permissions:
+        return entitlement
+    message = (
+        f"nothing is permitted in the account {entitlement.alias}: "
+        "the tools granted, the account's session policy and the scopes of the sign-in have nothing in common"
+    )
+    raise ServiceError(Reason.PERMISSION_MISSING, message, details={"account": entitlement.alias})
+
+
+def build_policy(document: Mapping[str, Any]) -> Policy:
+    """The policy that a file's content describes. Raises PolicyError with every fault."""
+    faults = [f"{key}: no such key; there are {', '.join(_KEYS)}" for key in document if key not in _KEYS]
+    accounts: dict[str, Account] = {}
+    for alias, settings, place in _written_accounts(document, faults):
+        try:
+            _ALIAS.validate_python(alias)
+        except ValidationError:
+            faults.append(f"{place}: {alias!s:.64} is no alias: lower-case letters, digits and ._- only, 63 at most")
+            continue
+        if alias in accounts:
+            faults.append(f"{place}: the alias {alias} occurs twice")
+            continue
+        account = _checked(Account, settings, place, faults)
+        if account is not None:
+            accounts[alias] = account
+    written_grants = document.get("grants") or []
+    if not isinstance(written_grants, list):
+        faults.append("grants: must be a list")
+        written_grants = []
+    grants = [_checked(Grant, each, f"grants.{index}", faults) for index, each in enumerate(written_grants)]
+    if not accounts and not faults:
+        faults.append("accounts: there must be at least one, here or in accounts_from")
+    if faults:
+        raise PolicyError(faults)
+    return Policy(accounts, [grant for grant in grants if grant is not None])
+
+
+def _written_accounts(document: Mapping[str, Any], faults: list[str]) -> Iterator[tuple[str, Any, str]]:
+    """Alias, settings and place of every account; what cannot be read is added to `faults`."""
+    accounts = document.get("accounts") or {}
+    if isinstance(accounts, dict):
+        yield from ((str(alias), settings, f"accounts.{alias}") for alias, settings in accounts.items())
+    else:
+        faults.append("accounts: must be a mapping of aliases to settings")
+    templates = document.get("accounts_from") or []
+    if not isinstance(templates, list):
+        faults.append("accounts_from: must be a list")
+        return
+    for index, entry in enumerate(templates):
+        for found in expand_template(entry):
+            place = ".".join(filter(None, (f"accounts_from.{index}", found.place)))
+            if isinstance(found, TemplateFault):
+                faults.append(f"{place}: {found}")
+            else:
+                yield found.alias, found.settings, place
+
+
+def _checked(model: type[M], written: Any, place: str, faults: list[str]) -> M | None:
+    """`written` as a model, or None with its faults added to `faults`; values are never repeated."""
+    try:
+        return model.model_validate(written)
+    except ValidationError as error:
+        for fault in error.errors(include_input=False, include_url=False):
+            path = ".".join((place, *(str(part) for part in fault["loc"])))
+            faults.append(f"{path}: {fault['msg'].removeprefix('Value error, ')}")
+    return None
+
+
+def _index(grants: Iterable[ResolvedGrant]) -> Mapping[tuple[str, str], list[int]]:
+    """The grants that name each group, scope and (case-folded) e-mail."""
+    found: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
+    for resolved in grants:
+        grant = resolved.grant
+        facts = (
+            *(("group", group) for group in grant.groups),
+            *(("scope", scope) for scope in grant.scopes),
+            *(("email", email.casefold()) for email in grant.emails),
+        )
+        for fact in facts:
+            found[fact].append(resolved.index)
+    return dict(found)
+
+
+def _aliases(covering: Iterable[tuple[ResolvedGrant, str]]) -> list[str]:
+    return sorted({alias for grant, _ in covering for alias in grant.accounts})
+
+
+def _default(covering: Sequence[tuple[ResolvedGrant, str]]) -> str | None:
+    named = next((grant.grant.default_account for grant, _ in covering if grant.grant.default_account), None)
+    if named is not None:
+        return named
+    aliases = _aliases(covering)
+    return aliases[0] if len(aliases) == 1 else None
+
+
+def _some(aliases: Sequence[str]) -> str:
+    """The aliases, and how many more there are."""
+    left = len(aliases) - _MAX_NAMED_ACCOUNTS
+    return ", ".join(aliases[:_MAX_NAMED_ACCOUNTS]) + (f" and {left} more" if left > 0 else "")

@@ -5,41 +5,45 @@ Limits are AssumeRole's in the AWS STS API reference: names of 2 to 64 of [\\w+=
 
 import json
 import re
+from collections.abc import Collection, Mapping
+from functools import cache
+from types import MappingProxyType
 from typing import Any, Final
 
-from auth_service.domain.policy import Account
+from auth_service.domain.accounts import Account
 from auth_service.domain.user_tokens import UserToken
 from servicekit.identity import Principal
+from servicekit.permissions import Permission
 
 _ILLEGAL_IN_NAME: Final = re.compile(r"[^A-Za-z0-9_+=,.@-]+")
 _READABLE_CHARACTERS: Final = 20
 USER_TAG: Final = "mcp_sub"
 _AWS_CLAIMS: Final = ("https://aws.amazon.com/tags", "https://aws.amazon.com/source_identity")
 
-# A ceiling for every session: what the product reads, and starting and stopping Logs Insights queries.
-READ_ONLY_ACTIONS: Final = (
-    "cloudwatch:DescribeAlarmHistory",
-    "cloudwatch:DescribeAlarms",
-    "cloudwatch:DescribeAnomalyDetectors",
-    "cloudwatch:DescribeInsightRules",
-    "cloudwatch:GetDashboard",
-    "cloudwatch:GetInsightRuleReport",
-    "cloudwatch:GetMetricData",
-    "cloudwatch:GetMetricWidgetImage",
-    "cloudwatch:ListDashboards",
-    "cloudwatch:ListMetrics",
-    "logs:DescribeAccountPolicies",
-    "logs:DescribeIndexPolicies",
-    "logs:DescribeLogGroups",
-    "logs:DescribeQueries",
-    "logs:DescribeQueryDefinitions",
-    "logs:GetLogGroupFields",
-    "logs:GetQueryResults",
-    "logs:ListAnomalies",
-    "logs:ListLogAnomalyDetectors",
-    "logs:StartQuery",
-    "logs:StopQuery",
+_STARTING_QUERIES: Final = ("logs:StartQuery", "logs:StopQuery", "logs:GetQueryResults", "logs:DescribeLogGroups")
+
+ACTIONS: Final[Mapping[Permission, tuple[str, ...]]] = MappingProxyType(
+    {
+        Permission.ALARMS: ("cloudwatch:DescribeAlarmHistory", "cloudwatch:DescribeAlarms"),
+        Permission.DASHBOARDS: ("cloudwatch:GetDashboard", "cloudwatch:ListDashboards"),
+        Permission.CONTRIBUTORS: ("cloudwatch:DescribeInsightRules", "cloudwatch:GetInsightRuleReport"),
+        Permission.METRICS_DATA: ("cloudwatch:GetMetricData",),
+        Permission.METRICS_ANALYSIS: ("cloudwatch:GetMetricData",),
+        Permission.METRICS_PROMQL: ("cloudwatch:GetMetricData", "cloudwatch:ListMetrics"),
+        Permission.METRICS_IMAGES: ("cloudwatch:GetMetricData", "cloudwatch:GetMetricWidgetImage"),
+        Permission.LOGS_GROUPS: ("logs:DescribeLogGroups", "logs:DescribeQueryDefinitions", "logs:GetLogGroupFields"),
+        Permission.LOGS_QUERY: (*_STARTING_QUERIES, "logs:DescribeQueryDefinitions"),
+        Permission.LOGS_ANALYSIS: (*_STARTING_QUERIES, "logs:ListAnomalies", "logs:ListLogAnomalyDetectors"),
+        Permission.LOGS_INDEXES: (
+            *_STARTING_QUERIES,
+            "logs:DescribeAccountPolicies",
+            "logs:DescribeIndexPolicies",
+            "logs:DescribeQueries",
+            "logs:GetLogGroupFields",
+        ),
+    }
 )
+"""What the product calls in AWS for each permission: nothing but reading, and starting and stopping queries."""
 
 
 def session_name(principal: Principal) -> str:
@@ -58,13 +62,16 @@ def session_tags(principal: Principal) -> list[dict[str, str]]:
     return [{"Key": USER_TAG, "Value": principal.user_id}]
 
 
-def session_policy(account: Account) -> str | None:
-    """The session policy as compact JSON, or None."""
+def session_policy(account: Account, permissions: Collection[Permission]) -> str | None:
+    """The session policy as compact JSON, or None: what the product calls for `permissions`, or the account's own.
+
+    So AWS itself holds a user to what the policy file permits, whatever cloudwatch_service does with the keys.
+    """
     match account.session_policy:
         case "none":
             return None
-        case "read-only":
-            return _READ_ONLY_POLICY
+        case str():
+            return _allowing(frozenset(permissions) & account.ceiling)
         case policy:
             return _compact(policy)
 
@@ -83,14 +90,11 @@ def session_claims(account: Account, token: UserToken) -> str:
             return ""
 
 
+@cache
+def _allowing(permissions: frozenset[Permission]) -> str:
+    actions = sorted({action for permission in permissions for action in ACTIONS[permission]})
+    return _compact({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": actions, "Resource": "*"}]})
+
+
 def _compact(policy: Any) -> str:
     return json.dumps(policy, separators=(",", ":"))
-
-
-# Nearly every session has it, so it is made once.
-_READ_ONLY_POLICY: Final = _compact(
-    {
-        "Version": "2012-10-17",
-        "Statement": [{"Effect": "Allow", "Action": list(READ_ONLY_ACTIONS), "Resource": "*"}],
-    }
-)

@@ -6,6 +6,7 @@ from cwmcp.auth.v1.authentication_service_pb2_grpc import AuthenticationServiceS
 
 from auth_service.authentication import Authenticator
 from servicekit.identity import Principal
+from servicekit.permissions import compact
 
 
 class AuthenticationServicer(AuthenticationServiceServicer):
@@ -39,4 +40,5 @@ def _to_proto(principal: Principal) -> pb.Principal:
         scopes=principal.scopes,
         client_id=principal.client_id,
         unauthenticated=principal.unauthenticated,
+        permissions=compact(principal.permissions),
     )

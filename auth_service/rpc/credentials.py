@@ -10,6 +10,7 @@ from auth_service.domain.policy import Entitlement
 from auth_service.issuance import CredentialIssuer
 from servicekit.assertions import read_sealed_token
 from servicekit.identity import current_assertion, current_principal
+from servicekit.permissions import compact
 
 
 class CredentialServicer(CredentialServiceServicer):
@@ -55,8 +56,11 @@ def _to_proto(entitlement: Entitlement) -> pb.Account:
         alias=entitlement.alias,
         account_id=account.account_id,
         description=account.description,
-        regions=account.regions,
-        default_region=account.default_region or "",
+        regions=entitlement.regions,
+        default_region=entitlement.default_region,
         is_default=entitlement.is_default,
         partition=account.partition,
+        allowances=[
+            pb.Allowance(regions=share.regions, permissions=compact(share.permissions)) for share in entitlement.shares
+        ],
     )

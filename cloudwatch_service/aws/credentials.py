@@ -6,10 +6,11 @@ from typing import Any, Final, Protocol
 from aiobotocore.credentials import AioCredentials
 from cwmcp.auth.v1 import credential_service_pb2 as pb
 
-from cloudwatch_service.aws.session import Account
+from cloudwatch_service.aws.session import Account, Allowance
 from servicekit.deadlines import remaining_s
 from servicekit.grpc_errors import raising_service_errors
 from servicekit.identity import ASSERTION_METADATA_KEY, current_assertion
+from servicekit.permissions import expand
 
 _ISSUE_TIMEOUT_S: Final = 10.0
 
@@ -83,4 +84,5 @@ def _to_account(account: pb.Account) -> Account:
         default_region=account.default_region,
         is_default=account.is_default,
         partition=account.partition,
+        allowances=tuple(Allowance(tuple(each.regions), expand(each.permissions)) for each in account.allowances),
     )

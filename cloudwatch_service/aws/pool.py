@@ -1,11 +1,13 @@
-"""The pool: for each (user, account) the keys, the bound on concurrent calls, and when they were last confirmed.
+"""The pool: for each (user, account, access) the keys, the bound on concurrent calls, when they were last confirmed.
 
 A user costs a few hundred bytes, because the clients are shared and own no keys. Entries leave by age of last use, by
 idleness and at shutdown; one that is in use is dropped only when its user's sign-in was ended. Keys are confirmed with
-auth_service every minute, so a changed policy takes effect within one.
+auth_service every minute, so a changed policy takes effect within one. What a token says of its user is part of the
+key: a token with few scopes or groups finds nothing of what another token of the same user opened.
 """
 
 import asyncio
+import hashlib
 import logging
 import time
 from collections import OrderedDict
@@ -20,11 +22,12 @@ from cloudwatch_service.aws.session import Account
 from cloudwatch_service.aws.shared_clients import SharedClients
 from cloudwatch_service.aws.user_session import PooledSession
 from servicekit.errors import ABOUT_THE_SIGN_IN, Reason, ServiceError, invalid
-from servicekit.identity import current_principal
+from servicekit.identity import Principal, current_principal, needed_permission
+from servicekit.permissions import missing
 
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
-_Key = tuple[str, str]
+_Key = tuple[str, str, bytes]
 _LAST_MINUTE_S: Final = 60.0
 _ASK_AGAIN_S: Final = 5.0  # during an outage of auth_service; who has confirmed keys does not wait for it each time
 _OUTAGES: Final = frozenset(
@@ -178,11 +181,13 @@ class ClientPool:
     @asynccontextmanager
     async def open(self, account_alias: str, region: str) -> AsyncIterator[PooledSession]:
         """See SessionSource."""
-        key = current_principal().user_id, account_alias
+        principal = current_principal()
+        key = principal.user_id, account_alias, _access(principal)
         entry = self._checkout(key)
         try:
             credentials = await entry.current()
             chosen = await self._choose_region(credentials.account, region)
+            _require(credentials.account, chosen, principal)
             yield PooledSession(self._clients, entry, credentials, chosen, self._detach, key[0], self._scan_control)
         finally:
             self._give_back(key, entry)
@@ -252,7 +257,7 @@ class ClientPool:
         raise ServiceError(Reason.TOO_MANY_CALLS, "too many users are being served now", retry_after_s=1.0)
 
     async def _choose_region(self, account: Account, region: str) -> str:
-        chosen = region or account.default_region or self._default_region
+        chosen = region or account.default_region or self._default_region_of(account)
         if account.regions and chosen not in account.regions:
             allowed = ", ".join(account.regions)
             message = f"the account {account.alias} may be used in {allowed}, not in {chosen}"
@@ -266,12 +271,31 @@ class ClientPool:
             raise invalid("region", f"{chosen[:40]} is not an AWS region of the partition {account.partition}")
         return chosen
 
+    def _default_region_of(self, account: Account) -> str:
+        """Where the policy names no default: our own if it is admitted, else the first that is."""
+        if not account.regions or self._default_region in account.regions:
+            return self._default_region
+        return account.regions[0]
+
     async def _detach(self, work: Awaitable[T]) -> T:
         """Run `work` to its end even when the call that wants it is cancelled."""
         task = asyncio.ensure_future(work)
         self._detached.add(task)
         task.add_done_callback(self._detached.discard)
         return await asyncio.shield(task)
+
+
+def _access(principal: Principal) -> bytes:
+    """A digest of all that the policy may judge the user's access by."""
+    return hashlib.blake2b(repr(principal.facts).encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+def _require(account: Account, region: str, principal: Principal) -> None:
+    """Raises PERMISSION_MISSING when the current call needs what the user may not do there."""
+    needed = needed_permission()
+    if needed is not None and not account.allows(needed, region):
+        regions = account.regions_allowing(needed)
+        raise missing(needed, principal.scopes, account=account.alias, regions=regions)
 
 
 def _lasts(credentials: IssuedCredentials, now_s: float) -> bool:

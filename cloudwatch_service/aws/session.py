@@ -4,10 +4,20 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from servicekit.permissions import Permission
+
 if TYPE_CHECKING:  # they know sessions
     from cloudwatch_service.aws.scan_control import ScanControl
 
 AwsService = Literal["cloudwatch", "logs", "promql"]
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What a user may do in some regions of an account; no regions stand for all that the account admits."""
+
+    regions: tuple[str, ...]
+    permissions: frozenset[Permission]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +31,23 @@ class Account:
     default_region: str
     is_default: bool
     partition: str = "aws"
+    allowances: tuple[Allowance, ...] = ()
+
+    def allows(self, needed: Permission, region: str) -> bool:
+        """Whether the user may do `needed` in the region."""
+        return any(
+            needed in each.permissions and (not each.regions or region in each.regions) for each in self.allowances
+        )
+
+    def regions_allowing(self, needed: Permission) -> tuple[str, ...]:
+        """The regions where the user may do `needed`."""
+        found = (region for each in self.allowances if needed in each.permissions for region in each.regions)
+        return tuple(dict.fromkeys(found))
+
+    @property
+    def permissions(self) -> frozenset[Permission]:
+        """What the user may do in some region."""
+        return frozenset[Permission]().union(*(each.permissions for each in self.allowances))
 
 
 class UserSession(Protocol):

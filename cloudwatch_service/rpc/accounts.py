@@ -5,6 +5,7 @@ from cwmcp.cloudwatch.v1 import accounts_service_pb2 as pb
 from cwmcp.cloudwatch.v1.accounts_service_pb2_grpc import AccountsServiceServicer
 
 from cloudwatch_service.aws.session import SessionSource
+from servicekit.permissions import compact
 
 
 class AccountsServicer(AccountsServiceServicer):
@@ -29,6 +30,7 @@ class AccountsServicer(AccountsServiceServicer):
                     regions=account.regions,
                     default_region=account.default_region,
                     is_default=account.is_default,
+                    permissions=compact(account.permissions),
                 )
                 for account in accounts
             ]

@@ -31,3 +31,5 @@ class ReadableAccount:
 PAYMENTS: Final = ReadableAccount("payments", "111111111111", "Payments production", "cw-payments")
 WEBSHOP: Final = ReadableAccount("webshop", "222222222222", "Web shop production", "cw-webshop")
 READABLE_ACCOUNTS: Final = (PAYMENTS, WEBSHOP)
+OBSERVERS: Final = "cw-observers"
+"""The group that may look at alarms and metrics of every account, and at no logs."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from deploy.local.accounts import READABLE_ACCOUNTS
+from deploy.local.accounts import OBSERVERS, READABLE_ACCOUNTS
 from deploy.local.certificates import CertificateFiles
 from deploy.local.people import DEVELOPMENT_USERS, User
 
@@ -44,7 +44,8 @@ def _person(user: User) -> dict[str, Any]:
         "email": user.email,
         "name": user.full_name,
         "groups": list(user.groups),
-        "accounts": [account.alias for account in READABLE_ACCOUNTS if account.group in user.groups],
+        "accounts": [account.alias for account in READABLE_ACCOUNTS if {account.group, OBSERVERS} & {*user.groups}],
+        "limited": OBSERVERS in user.groups,
     }
 
 
@@ -64,4 +65,6 @@ def _suggestions(description: Mapping[str, Any]) -> list[str]:
 
 def _outlook(person: Mapping[str, Any]) -> str:
     accounts = ", ".join(person["accounts"])
-    return f"sees the account {accounts}" if accounts else "is signed in, and refused: no AWS account"
+    if not accounts:
+        return "is signed in, and refused: no AWS account"
+    return f"sees the account {accounts}" + (", but no logs: refused there" if person["limited"] else "")

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Final
 
+from deploy.local.accounts import OBSERVERS
+
 
 @dataclass(frozen=True, slots=True)
 class User:
@@ -18,6 +20,7 @@ class User:
 DEVELOPMENT_USERS: Final = (
     User("alice", "usr-alice-5d41c7a2", "alice@example.com", "Alice Payne", ("cw-payments",)),
     User("bob", "usr-bob-9b27e0f4", "bob@example.com", "Bob Weaver", ("cw-webshop",)),
+    User("dave", "usr-dave-e81b60d7", "dave@example.com", "Dave Okoye", (OBSERVERS,)),
     # In no group: she can sign in, and has no AWS access.
     User("carol", "usr-carol-c3f8156e", "carol@example.com", "Carol Nowak", ()),
 )

@@ -5,32 +5,53 @@ from typing import Any
 
 import yaml
 
-from deploy.local.accounts import DEFAULT_REGION, EXTERNAL_ID, READABLE_ACCOUNTS, REGIONS, ReadableAccount
+from deploy.local.accounts import (
+    DEFAULT_REGION,
+    EXTERNAL_ID,
+    OBSERVERS,
+    READABLE_ACCOUNTS,
+    READER_ROLE,
+    REGIONS,
+    ReadableAccount,
+)
 
 
 def policy_text(accounts: Iterable[ReadableAccount] = READABLE_ACCOUNTS) -> str:
-    """The policy in YAML: each account's group may use that account only, through its reader role."""
+    """The policy in YAML: each account's group may use that account only, and observers a part of each."""
     accounts = tuple(accounts)
     document = {
-        "accounts": {account.alias: _account(account) for account in accounts},
-        "grants": [_grant(account) for account in accounts],
+        "accounts_from": [_template(accounts)],
+        "grants": [*(_grant(account) for account in accounts), _observing(accounts)],
     }
     return yaml.safe_dump(document, sort_keys=False)
 
 
-def _account(account: ReadableAccount) -> dict[str, Any]:
+def _template(accounts: tuple[ReadableAccount, ...]) -> dict[str, Any]:
     return {
-        "account_id": account.account_id,
-        "description": account.description,
-        "strategy": "assume_role",
-        "role_arn": account.role_arn,
+        "role_arn": f"arn:{{partition}}:iam::{{account_id}}:role/{READER_ROLE}",
         "external_id": EXTERNAL_ID,
         "regions": list(REGIONS),
         "default_region": DEFAULT_REGION,
-        "session_duration_s": 3600,
-        "session_policy": "read-only",
+        "accounts": {
+            account.alias: {"account_id": account.account_id, "description": account.description}
+            for account in accounts
+        },
     }
 
 
 def _grant(account: ReadableAccount) -> dict[str, Any]:
-    return {"groups": [account.group], "accounts": [account.alias], "default_account": account.alias}
+    return {
+        "groups": [account.group],
+        "accounts": [account.alias],
+        "default_account": account.alias,
+        "tools": ["all"],
+    }
+
+
+def _observing(accounts: tuple[ReadableAccount, ...]) -> dict[str, Any]:
+    return {
+        "groups": [OBSERVERS],
+        "accounts": ["*"],
+        "default_account": accounts[0].alias,
+        "tools": ["alarms", "metrics"],
+    }

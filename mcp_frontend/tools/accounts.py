@@ -27,6 +27,7 @@ def _account(account: pb.Account) -> JsonObject:
         "regions": list(account.regions),
         "default_region": account.default_region,
         "is_default": account.is_default,
+        "permissions": list(account.permissions),
     }
 
 
@@ -34,7 +35,7 @@ LIST_ACCOUNTS: Final = Tool(
     name="list_accounts",
     description=(
         "List the AWS accounts that the user may ask about. Pass an alias as profile_name to other tools; "
-        "an empty regions list means any region."
+        "an empty regions list means any region. permissions tell which tools may be used there."
     ),
     arguments=ListAccountsArguments,
     output=record(
@@ -47,6 +48,7 @@ LIST_ACCOUNTS: Final = Tool(
                 regions=listing(TEXT),
                 default_region=TEXT,
                 is_default=BOOLEAN,
+                permissions=listing(TEXT),
             )
         ),
     ),

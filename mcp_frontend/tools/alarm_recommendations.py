@@ -10,6 +10,7 @@ from mcp_frontend.tools.metric_analysis import describe
 from mcp_frontend.tools.metric_arguments import MetricArguments, aws_statistic, to_messages
 from mcp_frontend.tools.schemas import INTEGER, OBJECT, TEXT, JsonObject, listing, nullable, record
 from mcp_frontend.tools.tool import Tool, ToolCall
+from servicekit.permissions import Permission
 
 _CHOOSE: Final = (
     "{} of them without a threshold, because it depends on the workload: choose the number by the justification, and "
@@ -115,5 +116,6 @@ GET_RECOMMENDED_METRIC_ALARMS: Final = Tool(
         ),
         message=TEXT,
     ),
+    permission=Permission.METRICS_ANALYSIS,
     handle=_get_recommended_metric_alarms,
 )

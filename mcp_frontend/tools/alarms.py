@@ -24,6 +24,7 @@ from mcp_frontend.tools.schemas import (
 )
 from mcp_frontend.tools.times import parse_time_or_none
 from mcp_frontend.tools.tool import Tool, ToolCall
+from servicekit.permissions import Permission
 
 _MAX_ITEMS: Final = 500  # more would not fit into a model's context
 _TYPE_NAMES: Final[dict[int, str]] = {
@@ -263,6 +264,7 @@ GET_ACTIVE_ALARMS: Final = Tool(
         has_more_results=BOOLEAN,
         message=nullable(TEXT),
     ),
+    permission=Permission.ALARMS,
     handle=get_active_alarms,
 )
 
@@ -295,5 +297,6 @@ GET_ALARM_HISTORY: Final = Tool(
         component_details=nullable(listing(OBJECT)),
     ),
     wrapped=True,
+    permission=Permission.ALARMS,
     handle=_get_alarm_history,
 )

@@ -11,6 +11,7 @@ from mcp_frontend.tools.metrics import Moment
 from mcp_frontend.tools.schemas import JsonObject
 from mcp_frontend.tools.times import parse_time_or_none
 from mcp_frontend.tools.tool import Tool, ToolCall
+from servicekit.permissions import Permission
 
 _MAX_ITEMS: Final = 100
 
@@ -64,6 +65,7 @@ LIST_CONTRIBUTOR_INSIGHTS_RULES: Final = Tool(
     description="List Contributor Insights rules: what each counts in which log groups, and by which keys.",
     arguments=ListRulesArguments,
     output=insight_reports.RULES_OUTPUT,
+    permission=Permission.CONTRIBUTORS,
     handle=_list_rules,
 )
 
@@ -72,5 +74,6 @@ GET_CONTRIBUTOR_INSIGHTS_REPORT: Final = Tool(
     description="Get the top contributors of a Contributor Insights rule, such as the callers with most errors.",
     arguments=ReportArguments,
     output=insight_reports.OUTPUT,
+    permission=Permission.CONTRIBUTORS,
     handle=_get_report,
 )

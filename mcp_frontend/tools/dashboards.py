@@ -10,6 +10,7 @@ from mcp_frontend.tools import dashboard_results
 from mcp_frontend.tools.arguments import AccountArguments, PositiveCount
 from mcp_frontend.tools.schemas import TEXT, JsonObject, record
 from mcp_frontend.tools.tool import Tool, ToolAnswer, ToolCall, image_content
+from servicekit.permissions import Permission
 
 _MAX_ITEMS: Final = 300
 """More names than this crowd a model's context; a token leads to the rest."""
@@ -72,6 +73,7 @@ LIST_DASHBOARDS: Final = Tool(
     description="List CloudWatch dashboards; next_page_token leads on.",
     arguments=ListDashboardsArguments,
     output=dashboard_results.LIST_OUTPUT,
+    permission=Permission.DASHBOARDS,
     handle=_list_dashboards,
 )
 
@@ -80,6 +82,7 @@ GET_DASHBOARD: Final = Tool(
     description="Say what a dashboard shows: metrics, expressions, log queries, alarms and text.",
     arguments=GetDashboardArguments,
     output=dashboard_results.OUTPUT,
+    permission=Permission.DASHBOARDS,
     handle=_get_dashboard,
 )
 
@@ -88,5 +91,6 @@ GET_METRIC_WIDGET_IMAGE: Final = Tool(
     description="Get a picture (PNG) of a metric widget, drawn by AWS (GetMetricWidgetImage syntax; width, height).",
     arguments=WidgetImageArguments,
     output=record(message=TEXT),
+    permission=Permission.METRICS_IMAGES,
     handle=_get_metric_widget_image,
 )

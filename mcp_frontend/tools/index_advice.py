@@ -11,6 +11,7 @@ from mcp_frontend.tools.fields import value_or_none
 from mcp_frontend.tools.schemas import INTEGER, OBJECT, TEXT, JsonObject, listing, record
 from mcp_frontend.tools.times import format_time
 from mcp_frontend.tools.tool import BILLED, Tool, ToolCall
+from servicekit.permissions import Permission
 
 _MAX_ACCOUNT_CHARACTERS: Final = 60_000
 _ACTION: Final = "CREATE_INDEX"
@@ -124,6 +125,7 @@ RECOMMEND_INDEXES_LOGGROUP: Final = Tool(
     arguments=LogGroupIndexArguments,
     output=_ADVICE,
     annotations=BILLED,
+    permission=Permission.LOGS_INDEXES,
     handle=_recommend_for_log_group,
 )
 
@@ -145,5 +147,6 @@ RECOMMEND_INDEXES_ACCOUNT: Final = Tool(
         time_range_days=INTEGER,
         warnings=listing(TEXT),
     ),
+    permission=Permission.LOGS_INDEXES,
     handle=_recommend_for_account,
 )

@@ -17,6 +17,7 @@ from mcp_frontend.tools.schemas import OBJECT, JsonObject, listing, record
 from mcp_frontend.tools.times import format_time, parse_time, parse_time_or_none
 from mcp_frontend.tools.tool import BILLED, Tool, ToolCall
 from servicekit.errors import Reason, ServiceError
+from servicekit.permissions import Permission
 
 _MAX_ANOMALY_CHARACTERS: Final = 50_000
 _MAX_FIELD_CHARACTERS: Final = 30_000
@@ -161,6 +162,7 @@ ANALYZE_LOG_GROUP: Final = Tool(
         top_patterns_containing_errors=OBJECT,
     ),
     annotations=BILLED,
+    permission=Permission.LOGS_ANALYSIS,
     handle=_analyze_log_group,
 )
 
@@ -169,5 +171,6 @@ DESCRIBE_LOG_GROUP_FIELDS: Final = Tool(
     description="List the fields in log events and the percentage of events that have each, before writing a query.",
     arguments=LogGroupFieldsArguments,
     output=record("fields", fields=listing(OBJECT)),
+    permission=Permission.LOGS_GROUPS,
     handle=_describe_log_group_fields,
 )

@@ -15,6 +15,7 @@ from mcp_frontend.tools.times import parse_time
 from mcp_frontend.tools.tool import BILLED, Tool, ToolCall
 from servicekit.errors import ServiceError
 from servicekit.grpc_errors import raising_service_errors
+from servicekit.permissions import Permission
 
 
 class LogGroupsArguments(AccountArguments):
@@ -112,6 +113,7 @@ DESCRIBE_LOG_GROUPS: Final = Tool(
     description="List CloudWatch log groups by name prefix, with the Logs Insights queries that were saved for them.",
     arguments=LogGroupsArguments,
     output=log_groups.OUTPUT,
+    permission=Permission.LOGS_GROUPS,
     handle=describe_log_groups,
 )
 
@@ -125,6 +127,7 @@ EXECUTE_LOG_INSIGHTS_QUERY: Final = Tool(
     output=query_results.OUTPUT,
     wrapped=True,
     annotations=BILLED,
+    permission=Permission.LOGS_QUERY,
     handle=_execute_query,
 )
 
@@ -134,6 +137,7 @@ GET_LOGS_INSIGHT_QUERY_RESULTS: Final = Tool(
     arguments=QueryResultsArguments,
     output=query_results.OUTPUT,
     wrapped=True,
+    permission=Permission.LOGS_QUERY,
     handle=_get_query_results,
 )
 
@@ -148,5 +152,6 @@ CANCEL_LOGS_INSIGHT_QUERY: Final = Tool(
         idempotent_hint=True,
         open_world_hint=True,
     ),
+    permission=Permission.LOGS_QUERY,
     handle=_cancel_query,
 )

@@ -8,6 +8,7 @@ from mcp_frontend.tools.fields import time_or_none, value_or_none
 from mcp_frontend.tools.metric_arguments import MetricArguments, aws_statistic, to_messages
 from mcp_frontend.tools.schemas import INTEGER, NUMBER, OBJECT, TEXT, JsonObject, record
 from mcp_frontend.tools.tool import Tool, ToolCall
+from servicekit.permissions import Permission
 
 _TRENDS: Final = {pb.TREND_NONE: "none", pb.TREND_POSITIVE: "positive", pb.TREND_NEGATIVE: "negative"}
 
@@ -89,6 +90,7 @@ ANALYZE_METRIC: Final = Tool(
         statistics=OBJECT,
         data_quality=OBJECT,
     ),
+    permission=Permission.METRICS_ANALYSIS,
     handle=_analyze_metric,
     wrapped=True,
 )

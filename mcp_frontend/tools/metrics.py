@@ -23,6 +23,7 @@ from mcp_frontend.tools.times import parse_time_or_none
 from mcp_frontend.tools.tool import Tool, ToolAnswer, ToolCall, image_content
 from servicekit.errors import ServiceError, invalid
 from servicekit.grpc_errors import raising_service_errors
+from servicekit.permissions import Permission
 
 _ONLY_QUERY: Final = "m1"
 _RESERVE_S: Final = 1.0  # for the values to be answered when there is no chart in time
@@ -210,5 +211,6 @@ GET_METRIC_DATA: Final = Tool(
     ),
     arguments=MetricDataArguments,
     output=metric_results.OUTPUT,
+    permission=Permission.METRICS_DATA,
     handle=_get_metric_data,
 )

@@ -11,6 +11,7 @@ from mcp_frontend.tools.promql_results import render_names, render_result, rende
 from mcp_frontend.tools.schemas import OBJECT, TEXT, TIME, JsonObject, listing, record
 from mcp_frontend.tools.times import parse_duration_ms, parse_time_or_seconds
 from mcp_frontend.tools.tool import Tool, ToolCall
+from servicekit.permissions import Permission
 
 
 class PromqlArguments(AccountArguments):
@@ -125,6 +126,7 @@ EXECUTE_PROMQL_QUERY: Final = Tool(
     ),
     arguments=QueryArguments,
     output=_QUERY_OUTPUT,
+    permission=Permission.METRICS_PROMQL,
     handle=_execute_promql_query,
 )
 
@@ -133,6 +135,7 @@ EXECUTE_PROMQL_RANGE_QUERY: Final = Tool(
     description="Evaluate PromQL at each step from start to end, over at most 7 days.",
     arguments=RangeQueryArguments,
     output=_QUERY_OUTPUT,
+    permission=Permission.METRICS_PROMQL,
     handle=_execute_promql_range_query,
 )
 
@@ -141,6 +144,7 @@ GET_PROMQL_LABEL_VALUES: Final = Tool(
     description="List the values of a PromQL label; those of __name__ are the metrics.",
     arguments=LabelValuesArguments,
     output=record(values=listing(TEXT), warnings=listing(TEXT)),
+    permission=Permission.METRICS_PROMQL,
     handle=_get_promql_label_values,
 )
 
@@ -149,6 +153,7 @@ GET_PROMQL_SERIES: Final = Tool(
     description="List PromQL series with all their labels. Each selector in match must name a metric.",
     arguments=SeriesArguments,
     output=record(series=listing(OBJECT), start=TIME, end=TIME, warnings=listing(TEXT)),
+    permission=Permission.METRICS_PROMQL,
     handle=_get_promql_series,
 )
 
@@ -157,5 +162,6 @@ GET_PROMQL_LABELS: Final = Tool(
     description="List the names of PromQL labels, of all series or of those that match.",
     arguments=LabelsArguments,
     output=record(labels=listing(TEXT), warnings=listing(TEXT)),
+    permission=Permission.METRICS_PROMQL,
     handle=_get_promql_labels,
 )

@@ -16,6 +16,7 @@ from mcp_frontend.tools.times import parse_time
 from mcp_frontend.tools.tool import BILLED, Tool, ToolCall
 from servicekit.errors import Reason, ServiceError
 from servicekit.grpc_errors import raising_service_errors
+from servicekit.permissions import Permission
 
 _MAX_ROWS: Final = 3_000  # more never fit into a result, at the 30 characters that the shortest rows have
 _MAX_QUERY_IDS: Final = 20
@@ -143,5 +144,6 @@ EXECUTE_CWL_INSIGHTS_BATCH: Final = Tool(
     arguments=QueryBatchArguments,
     output=record("summary", summary=OBJECT, results=listing(OBJECT)),
     annotations=BILLED,
+    permission=Permission.LOGS_QUERY,
     handle=_execute_batch,
 )

@@ -12,6 +12,7 @@ from mcp_frontend.tools.query_runs import run_to_end
 from mcp_frontend.tools.schemas import JsonObject
 from mcp_frontend.tools.times import parse_time
 from mcp_frontend.tools.tool import BILLED, Tool, ToolCall
+from servicekit.permissions import Permission
 
 
 class SavedQueryArguments(AccountArguments):
@@ -50,5 +51,6 @@ RUN_SAVED_QUERY: Final = Tool(
     output=query_results.OUTPUT,
     wrapped=True,
     annotations=BILLED,
+    permission=Permission.LOGS_QUERY,
     handle=_run_saved_query,
 )

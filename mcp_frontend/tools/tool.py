@@ -23,8 +23,9 @@ from mcp_frontend.tools.schemas import JsonObject, input_schema, record
 from servicekit.deadlines import deadline_in, remaining_s
 from servicekit.errors import ServiceError
 from servicekit.grpc_errors import raising_service_errors
-from servicekit.identity import ASSERTION_METADATA_KEY
+from servicekit.identity import ASSERTION_METADATA_KEY, Principal
 from servicekit.logs import log_incident
+from servicekit.permissions import Permission, require
 
 _log = logging.getLogger(__name__)
 _encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
@@ -86,6 +87,8 @@ class Tool(Generic[A]):
     arguments: type[A]
     output: JsonObject
     handle: Callable[[A, ToolCall], Awaitable[JsonObject | ToolAnswer]]
+    permission: Permission | None = None
+    """What its user needs; None for being signed in. cloudwatch_service judges each RPC and account all the same."""
     wrapped: bool = False
     annotations: ToolAnnotations = field(default_factory=lambda: READS)
 
@@ -99,6 +102,15 @@ class Tool(Generic[A]):
             output_schema=record("result", result=self.output) if self.wrapped else self.output,
             annotations=self.annotations,
         )
+
+
+def refusal(tool: Tool[Any], principal: Principal) -> CallToolResult | None:
+    """The result that says which permission for `tool` the user has nowhere; None when the call may be made."""
+    try:
+        require(tool.permission, principal.permissions, principal.scopes)
+    except ServiceError as error:
+        return error_result(explain(error))
+    return None
 
 
 async def run(tool: Tool[Any], arguments: Mapping[str, Any] | None, call: ToolCall) -> CallToolResult:

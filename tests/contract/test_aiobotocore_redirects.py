@@ -4,9 +4,9 @@ An upgrade that changes it fails here.
 """
 
 from collections.abc import AsyncIterator
-from types import SimpleNamespace
 from typing import Any
 
+import aioboto3
 import pytest
 from aiobotocore.credentials import AioCredentials
 from botocore.exceptions import ClientError
@@ -48,8 +48,7 @@ async def test_of_the_service_identitys_calls(monkeypatch: pytest.MonkeyPatch, s
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     async with answering(b"{}") as (target, reached), answering(b"", status, Location=f"{target}/x") as (url, asked):
         monkeypatch.setenv("AWS_ENDPOINT_URL", url)
-        settings: Any = SimpleNamespace(aws_region="us-east-1")
-        async with auth_app._sts_client(settings) as sts:
+        async with auth_app._sts_client(aioboto3.Session(), "us-east-1") as sts:
             with pytest.raises(FAILURES):
                 await sts.get_caller_identity()
         assert (len(asked), reached) == (1, [])

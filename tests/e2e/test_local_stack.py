@@ -86,6 +86,12 @@ async def test_people_get_answers_from_their_own_account_only(stack: _Stack) -> 
     assert code == 2, output
     assert "No AWS account is assigned" in output
 
+    code, output = await stack.command("ask", "dave")
+    assert code == 2, output
+    assert "payments-order-failures" in _section(output, "Alarms that are firing")
+    for title in ("Log groups (describe_log_groups)", "Log groups in eu-west-1"):
+        assert "REFUSED: This user may not do this here: the permission logs.groups" in _section(output, title)
+
     code, token = await stack.command("token", "alice")
     assert code == 0
     await _ask_by_hand(stack, token.strip())

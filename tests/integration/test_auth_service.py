@@ -25,6 +25,7 @@ from servicekit.errors import Reason, ServiceError
 from servicekit.grpc_client import connected
 from servicekit.grpc_errors import raising_service_errors
 from servicekit.identity import ASSERTION_METADATA_KEY, Principal
+from servicekit.permissions import EVERYTHING
 from tests.kit.fake_aws import FakeAws
 from tests.kit.issuer import JWKS, Issuer, rsa_key, tamper_signature
 from tests.kit.services import Deployment, policy_for
@@ -145,7 +146,7 @@ async def test_what_cloudwatch_service_verifies_is_what_auth_service_signed(auth
     principal = await AssertionVerifier(cloudwatch.keys).verify(verdict.assertion.encode(), ("cloudwatch-service",))
     assert principal == Principal(
         verdict.principal.user_id, auth.deployment.issuer.url, "alice", "alice@example.com", ("ops",),
-        ("openid", "aws:cloudwatch"), "librechat",
+        ("openid", "aws:cloudwatch"), "librechat", permissions=EVERYTHING,
     )  # fmt: skip
 
 

@@ -13,12 +13,13 @@ from botocore import UNSIGNED
 from botocore.exceptions import ClientError
 
 from auth_service.adapters.sts import RoleAssumer, WebIdentity
+from auth_service.domain.accounts import Account
 from auth_service.domain.credentials import AwsCredentials
-from auth_service.domain.policy import Account
-from auth_service.domain.role_sessions import READ_ONLY_ACTIONS
+from auth_service.domain.role_sessions import ACTIONS
 from auth_service.domain.user_tokens import UserToken
 from servicekit.errors import Reason, ServiceError
 from servicekit.identity import Principal, derive_user_id
+from tests.kit.access import entitled
 from tests.kit.issuer import Issuer
 from tests.kit.ministack import MiniStack, ministack
 
@@ -77,7 +78,7 @@ def test_the_permissions_are_what_the_product_asks_for_and_no_more() -> None:
     for statement in statements(template("reader-permissions")):
         found = statement["Action"]
         actions += [found] if isinstance(found, str) else found
-    assert sorted(actions) == sorted(READ_ONLY_ACTIONS)
+    assert sorted(actions) == sorted({action for each in ACTIONS.values() for action in each})
 
 
 def test_every_way_into_a_role_has_conditions() -> None:
@@ -230,7 +231,7 @@ READS = {"alarms": "allowed", "metrics": "allowed", "dashboards": "allowed", "lo
 @pytest.mark.timeout(120)  # the emulator is installed first where it is not
 async def test_auth_service_becomes_the_reader_for_a_named_user_and_can_read(installation: Installation) -> None:
     async with installation.service_sts() as sts:
-        keys = await RoleAssumer(sts).issue(ALICE, BY_ROLE, UserToken("", 0.0))
+        keys = await RoleAssumer({"aws": sts}).issue(ALICE, entitled(BY_ROLE), UserToken("", 0.0))
     assert await outcomes(installation, keys) == READS
 
 
@@ -266,9 +267,15 @@ async def test_the_service_can_become_nothing_else_and_nobody_else_the_reader(in
     await installation.deploy_reader("not-on-the-list", installation.policies)
     other = BY_ROLE.model_copy(update={"role_arn": f"arn:aws:iam::{ACCOUNT_ID}:role/not-on-the-list"})
     async with installation.service_sts() as sts:
-        assert await refusal(RoleAssumer(sts).issue(ALICE, other, UserToken("", 0.0))) is Reason.ROLE_REFUSED
+        assert (
+            await refusal(RoleAssumer({"aws": sts}).issue(ALICE, entitled(other), UserToken("", 0.0)))
+            is Reason.ROLE_REFUSED
+        )
     async with installation.emulator.client("sts", **installation.service_keys) as sts:
-        assert await refusal(RoleAssumer(sts).issue(ALICE, BY_ROLE, UserToken("", 0.0))) is Reason.ROLE_REFUSED
+        assert (
+            await refusal(RoleAssumer({"aws": sts}).issue(ALICE, entitled(BY_ROLE), UserToken("", 0.0)))
+            is Reason.ROLE_REFUSED
+        )
 
 
 @in_emulator
@@ -296,7 +303,7 @@ async def by_token(installation: Installation, **claims: Any) -> AwsCredentials:
     async with Issuer() as issuer:
         token = UserToken(issuer.mint({"iss": "https://idp.example.com", **claims}), 0.0)
     async with installation.emulator.client("sts", config={"signature_version": UNSIGNED}) as sts:
-        return await WebIdentity(sts, NoExchange()).issue(ALICE, BY_TOKEN, token)
+        return await WebIdentity({"aws": sts}, NoExchange()).issue(ALICE, entitled(BY_TOKEN), token)
 
 
 @in_emulator

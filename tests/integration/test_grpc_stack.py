@@ -17,6 +17,7 @@ from servicekit.grpc_client import MAX_RESPONSE_BYTES
 from servicekit.grpc_layers import ServiceRules
 from servicekit.grpc_server import ServerLimits, serving
 from servicekit.identity import ASSERTION_METADATA_KEY, Principal, current_assertion, current_principal
+from servicekit.permissions import Permission, expand
 from tests.kit.gate import Gate
 from tests.kit.grpc_stack import LIMITS, SERVER, Caller, GrpcStack
 from tests.kit.handlers import SERVICE, hosted
@@ -183,6 +184,47 @@ async def test_without_a_good_assertion_there_is_no_user(stack: GrpcStack, kind:
     service = hosted(rules=FOR_USERS)
     async with stack.serving(service, check=Check()) as address, stack.calling(address) as caller:
         assert (await failure_of(caller, kind, metadata=metadata)).reason is Reason.ASSERTION_INVALID
+
+
+class PermittedCheck:
+    """Takes the assertion for the name of what its user is permitted."""
+
+    async def verify(self, assertion: bytes, audiences: Collection[str]) -> Principal:
+        return Principal("u-1", "https://idp", "subject", permissions=expand([assertion.decode()]))
+
+
+@pytest.mark.parametrize("kind", ["unary", "stream"])
+@pytest.mark.parametrize(
+    ("permitted", "reason"),
+    [
+        (b"logs", None),
+        (b"logs.query", None),
+        (b"all", None),
+        (b"logs.groups", Reason.PERMISSION_MISSING),
+        (b"metrics", Reason.PERMISSION_MISSING),
+        (b"nothing", None),  # auth_service knows why, and refuses when the account is opened
+    ],
+)
+async def test_an_rpc_is_for_those_who_are_permitted(
+    stack: GrpcStack, kind: str, permitted: bytes, reason: Reason | None
+) -> None:
+    needed = dict.fromkeys(("Unary", "Stream"), Permission.LOGS_QUERY)
+    service = hosted(rules=ServiceRules(callers=None, for_user=True, permissions=needed))
+    async with stack.serving(service, check=PermittedCheck()) as address, stack.calling(address) as caller:
+        metadata = ((ASSERTION_METADATA_KEY, permitted),)
+        if reason is None:
+            await (caller.ask if kind == "unary" else caller.read)(b"x", metadata=metadata)
+        else:
+            error = await failure_of(caller, kind, metadata=metadata)
+            assert (error.reason, error.details["permission"]) == (reason, "logs.query")
+
+
+@pytest.mark.parametrize("kind", ["unary", "stream"])
+async def test_an_rpc_that_nobody_thought_of_is_for_nobody(stack: GrpcStack, kind: str) -> None:
+    service = hosted(rules=ServiceRules(callers=None, for_user=True, permissions={"Other": None}))
+    async with stack.serving(service, check=PermittedCheck()) as address, stack.calling(address) as caller:
+        error = await failure_of(caller, kind, metadata=((ASSERTION_METADATA_KEY, b"all"),))
+        assert error.reason is Reason.INTERNAL
 
 
 @pytest.mark.parametrize("kind", ["unary", "stream"])

@@ -15,6 +15,7 @@ from auth_service.domain.policy import Policy
 from auth_service.revocation import Revocations
 from auth_service.sealing import TokenSealing
 from servicekit.errors import Reason, ServiceError
+from servicekit.permissions import EVERYTHING
 from tests.kit.issuer import SigningKey, ec_key, ed25519_key, encode, encode_raw, rsa_key
 from tests.kit.issuer.tokens import overridden
 
@@ -89,6 +90,7 @@ class TokenDesk:
             Voucher(SigningKeys(None), "cloudwatch-service", self.sealing),
             self.revocations,
             required_scopes=(SCOPE,),
+            permissions=lambda _: EVERYTHING,
             clock=self.clock,
         )
 

@@ -13,12 +13,19 @@ import httpx2
 import pytest
 import pytest_asyncio
 
+from servicekit.permissions import Permission
 from tests.e2e.conftest import ALICE_ACCOUNT, BOB_ACCOUNT, Person
 from tests.kit.fake_aws import FakeAws
 from tests.kit.issuer import Issuer
 from tests.kit.services import SERVICES, Deployment, policy_for
 
 _NUMBERS: Final = itertools.count(1)
+_NARROW_GRANTS: Final = [
+    *({"groups": [f"only-{each}"], "accounts": ["payments"], "tools": [each.value]} for each in Permission),
+    {"groups": ["unlike"], "accounts": ["payments"], "tools": ["alarms"]},
+    {"groups": ["unlike"], "accounts": ["webshop"], "tools": ["dashboards"]},
+]
+"""Groups with one permission each, and one with different permissions in two accounts."""
 # Whatever takes the machine's time for UTC is five hours wrong.
 _FAR_FROM_UTC: Final = {service: {"TZ": "EST+5"} for service in SERVICES}
 
@@ -31,6 +38,7 @@ async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Deplo
         {"payments": ALICE_ACCOUNT, "webshop": BOB_ACCOUNT},
         {"cw-payments": ["payments"], "cw-webshop": ["webshop"], "cw-everything": ["payments", "webshop"]},
     )
+    policy["grants"] = [grant | {"tools": ["all"]} for grant in policy["grants"]] + _NARROW_GRANTS
     async with FakeAws(external_ids=external_ids) as aws, Issuer() as issuer:
         deployment = Deployment(tmp_path_factory.mktemp("tools"), aws, issuer, policy, _FAR_FROM_UTC)
         async with deployment.running():

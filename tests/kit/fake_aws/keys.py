@@ -20,12 +20,18 @@ class Key:
     user_id: str
     session_token: str | None = field(default=None, repr=False)
     expires_at_s: float | None = None
+    actions: frozenset[str] | None = None
+    """What its session policy allows, such as "logs:StartQuery"; None for everything."""
     signing_keys: dict[tuple[str, str, str], bytes] = field(default_factory=dict, repr=False)
 
     @property
     def is_permanent(self) -> bool:
         """Whether this is no session key."""
         return self.session_token is None
+
+    def allows(self, action: str) -> bool:
+        """Whether the session policy allows the action."""
+        return self.actions is None or action in self.actions
 
 
 class KeyRing:
@@ -44,8 +50,15 @@ class KeyRing:
         """The key of this id, expired ones included."""
         return self._keys.get(access_key_id)
 
-    def mint(self, account_id: str, arn: str, user_id: str, expires_at_s: float) -> Key:
-        """A new session key with random id, secret and token."""
+    def mint(
+        self,
+        account_id: str,
+        arn: str,
+        user_id: str,
+        expires_at_s: float,
+        actions: frozenset[str] | None = None,
+    ) -> Key:
+        """A new session key with random id, secret and token, that allows `actions` (None: everything)."""
         return self.add(
             Key(
                 access_key_id="ASIA" + "".join(secrets.choice(_KEY_ALPHABET) for _ in range(16)),
@@ -55,6 +68,7 @@ class KeyRing:
                 user_id=user_id,
                 session_token=f"FwoGZXIvYXdz{secrets.token_urlsafe(180)}",
                 expires_at_s=expires_at_s,
+                actions=actions,
             )
         )
 

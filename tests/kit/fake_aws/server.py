@@ -22,7 +22,7 @@ from tests.kit.fake_aws.cloudwatch import CloudWatch
 from tests.kit.fake_aws.keys import Key, KeyRing
 from tests.kit.fake_aws.logs import Logs
 from tests.kit.fake_aws.script import Disconnect, Script
-from tests.kit.fake_aws.signature import Claim, Signed, authenticate, parse_authorization
+from tests.kit.fake_aws.signature import Claim, Signed, access_denied, authenticate, parse_authorization
 from tests.kit.fake_aws.sts import Sts
 from tests.kit.fake_aws.wire import AwsError, Call, Protocol, parse_form, render, render_error
 
@@ -196,6 +196,9 @@ class FakeAws(Script):
             signed = Signed(request.method, _raw_path(request), request.rel_url.raw_query_string, request.headers, body)
             key = authenticate(self.keys, claim, signed, call.protocol, verify=self.verify_signatures)
             call.caller, call.account_id = key, key.account_id
+            action = f"{call.service}:{call.operation}"
+            if call.protocol != "promql" and not key.allows(action):  # PromQL goes by actions of other names
+                raise access_denied(call.protocol, key.arn, action)
         scripted = await self.play(call)
         if scripted is not None:
             return scripted

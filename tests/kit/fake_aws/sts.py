@@ -1,7 +1,8 @@
 """AWS STS: AssumeRole by the service identity, AssumeRoleWithWebIdentity, GetCallerIdentity.
 
 Trust is simple: the known accounts' roles trust the service identity, with an external id where one is set. Session
-policies are checked for form and recorded, not enforced. A web identity token is verified as AWS does.
+policies are recorded; one that allows actions on every resource, as ours do, is enforced. A web identity token is
+verified as AWS does.
 """
 
 import json
@@ -137,7 +138,8 @@ class Sts:
         key = None
         if trusted:
             lifetime_s = duration_s if self.expires_in_s is None else self.expires_in_s
-            key = self._ring.mint(account_id, arn, user_id, self._ring.clock() + lifetime_s)
+            actions = _actions(call.text("Policy"))
+            key = self._ring.mint(account_id, arn, user_id, self._ring.clock() + lifetime_s, actions)
         self._record(call, tags, duration_s, key)
         if key is None:
             raise access_denied("query", call.caller.arn if call.caller else "anonymous", f"sts:{call.operation}")
@@ -168,3 +170,11 @@ class Sts:
                 web_identity_token=call.text("WebIdentityToken"),
             )
         )
+
+
+def _actions(policy: str | None) -> frozenset[str] | None:
+    """What a session policy allows; None where there is none, or one in another form than ours."""
+    statements = json.loads(policy or "{}").get("Statement") or [{}]
+    statement = statements[0]
+    is_ours = len(statements) == 1 and statement.get("Effect") == "Allow" and statement.get("Resource") == "*"
+    return frozenset(statement["Action"]) if is_ours and isinstance(statement.get("Action"), list) else None

@@ -8,11 +8,12 @@ import pytest
 
 from auth_service.adapters.signing_keys import SigningKeys
 from auth_service.authentication import NoAuthentication, Voucher
-from auth_service.domain.policy import Policy
+from auth_service.domain.policy import Policy, build_policy
 from auth_service.revocation import Revocations
 from servicekit.assertions import AssertionVerifier, read_sealed_token
 from servicekit.errors import Reason, ServiceError
 from servicekit.identity import Principal, derive_user_id
+from servicekit.permissions import EVERYTHING
 from tests.kit.issuer import OMIT, tamper_signature
 from tests.kit.token_desk import ISSUER, NOW_S, SCOPE, Clock, TokenDesk, token
 
@@ -39,6 +40,7 @@ async def test_a_verdict_says_who_the_user_is(desk: TokenDesk) -> None:
         groups=("ops", "dev"),
         scopes=("openid", SCOPE),
         client_id="librechat",
+        permissions=EVERYTHING,
     )
 
 
@@ -213,7 +215,7 @@ async def test_without_authentication_everybody_is_the_person_at_the_machine() -
 
 def policy(strategy: str) -> Policy:
     account = {"account_id": "111122223333", "role_arn": "arn:aws:iam::111122223333:role/reader", "strategy": strategy}
-    return Policy.model_validate({"accounts": {"prod": account}, "grants": [{"groups": ["ops"], "accounts": ["prod"]}]})
+    return build_policy({"accounts": {"prod": account}, "grants": [{"groups": ["ops"], "accounts": ["prod"]}]})
 
 
 async def test_an_assertion_carries_the_token_sealed_where_an_account_needs_it() -> None:

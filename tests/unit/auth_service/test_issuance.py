@@ -8,7 +8,7 @@ import pytest
 
 from auth_service.adapters.sealing_keys import SealingKeys
 from auth_service.domain.credentials import AwsCredentials
-from auth_service.domain.policy import Account, Policy
+from auth_service.domain.policy import Entitlement, Policy, build_policy
 from auth_service.domain.user_tokens import UserToken
 from auth_service.issuance import CredentialIssuer
 from auth_service.sealing import TokenSealing
@@ -27,22 +27,22 @@ DOWN = ServiceError(Reason.AWS_UNAVAILABLE, "STS is down")
 
 def policy(**changes: Any) -> Policy:
     account = changes if changes.get("strategy") == "token_claims" else PROD | changes
-    return Policy.model_validate({"accounts": {"prod": account}, "grants": [{"groups": ["ops"], "accounts": ["prod"]}]})
+    return build_policy({"accounts": {"prod": account}, "grants": [{"groups": ["ops"], "accounts": ["prod"]}]})
 
 
 class Sts:
     """A strategy that counts, waits and fails as told."""
 
     def __init__(self, clock: Clock) -> None:
-        self.issued: list[tuple[Principal, Account]] = []
+        self.issued: list[tuple[Principal, Entitlement]] = []
         self.tokens: list[str] = []
         self.failure: Exception | None = None
         self.gate: Gate | None = None
         self.life_s: float = 3_600.0
         self._clock = clock
 
-    async def issue(self, principal: Principal, account: Account, token: UserToken) -> AwsCredentials:
-        self.issued.append((principal, account))
+    async def issue(self, principal: Principal, entitlement: Entitlement, token: UserToken) -> AwsCredentials:
+        self.issued.append((principal, entitlement))
         self.tokens.append(token.text)
         number = len(self.issued)
         if self.gate is not None:
@@ -214,7 +214,7 @@ async def test_a_changed_policy_applies_at_once(desk: Desk, changes: dict[str, A
 
 async def test_a_grant_that_is_taken_away_applies_at_once(desk: Desk) -> None:
     await desk.key()
-    desk.policy = Policy.model_validate({"accounts": {"prod": PROD}})
+    desk.policy = build_policy({"accounts": {"prod": PROD}})
     assert await desk.reason() is Reason.ACCESS_NONE
 
 

@@ -13,6 +13,7 @@ from auth_service.logout import BackchannelLogout
 from auth_service.revocation import Revocations
 from servicekit.errors import Reason, ServiceError
 from servicekit.identity import Principal
+from servicekit.permissions import EVERYTHING
 from servicekit.revocations import Revocation
 from tests.kit.issuer import OMIT, encode, rsa_key, tamper_signature
 from tests.kit.issuer.tokens import overridden
@@ -144,6 +145,7 @@ async def test_a_logout_token_is_no_access_token() -> None:
         Voucher(SigningKeys(None), "cloudwatch-service"),
         desk.revocations,
         required_scopes=(SCOPE,),
+        permissions=lambda _: EVERYTHING,
         clock=desk.clock,
     )
     for headers in ({}, {"typ": "JWT"}):

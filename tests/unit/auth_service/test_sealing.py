@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from auth_service.adapters.sealing_keys import SealingKeys
-from auth_service.domain.policy import Policy
+from auth_service.domain.policy import Policy, build_policy
 from auth_service.domain.user_tokens import UserToken
 from auth_service.sealing import TokenSealing
 from servicekit.errors import Reason, ServiceError
@@ -20,7 +20,7 @@ ROLE = {"account_id": "111122223333", "role_arn": "arn:aws:iam::111122223333:rol
 
 def policy(strategy: str) -> Policy:
     account: dict[str, Any] = {"strategy": strategy} | (ROLE if strategy != "token_claims" else {})
-    return Policy.model_validate(
+    return build_policy(
         {
             "accounts": {"dev": ROLE, "prod": account},
             "grants": [{"groups": ["dev"], "accounts": ["dev"]}, {"groups": ["ops"], "accounts": ["dev", "prod"]}],

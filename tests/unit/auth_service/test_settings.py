@@ -4,11 +4,13 @@ import os
 from base64 import b64encode
 from pathlib import Path
 
+import aioboto3
 import pytest
+from botocore import UNSIGNED
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from auth_service.app import check
+from auth_service.app import _sts_client, check
 from auth_service.settings import load
 from servicekit.lifecycle import ConfigurationError
 from servicekit.settings import SettingsError
@@ -170,3 +172,48 @@ issuers:
         check(load())
     (tmp_path / "secret").write_text("s3cret")
     check(load())
+
+
+@pytest.mark.parametrize(
+    ("region", "profiles", "partitions"),
+    [
+        ("eu-west-1", "", {"aws"}),
+        ("cn-north-1", "", {"aws-cn"}),
+        ("us-gov-west-1", "aws=commercial", {"aws", "aws-us-gov"}),
+        ("eu-west-1", "aws-cn=china,aws-us-gov=gov", {"aws", "aws-cn", "aws-us-gov"}),
+    ],
+)
+def test_the_service_has_an_identity_at_home_and_where_a_profile_says(
+    monkeypatch: pytest.MonkeyPatch, region: str, profiles: str, partitions: set[str]
+) -> None:
+    monkeypatch.setenv("AWS_REGION", region)
+    monkeypatch.setenv("AUTH_PARTITION_PROFILES", profiles)
+    assert load().partitions == partitions
+
+
+@pytest.mark.parametrize("profiles", ["aws-iso=x", "china", "aws-cn=", "aws-cn=a b"])
+def test_a_faulty_profile_of_a_partition_is_told(monkeypatch: pytest.MonkeyPatch, profiles: str) -> None:
+    monkeypatch.setenv("AUTH_PARTITION_PROFILES", profiles)
+    with pytest.raises(SettingsError, match=r"AUTH_PARTITION_PROFILES: .* is not partition=profile"):
+        load()
+
+
+def test_an_account_in_a_partition_without_an_identity_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "policy.yaml").write_text(POLICY.replace("arn:aws:", "arn:aws-cn:"))
+    with pytest.raises(ConfigurationError, match=r"AUTH_PARTITION_PROFILES names one: prod \(aws-cn\)"):
+        check(load())
+    monkeypatch.setenv("AUTH_PARTITION_PROFILES", "aws-cn=china")
+    check(load())
+
+
+@pytest.mark.parametrize(
+    ("region", "host"),
+    [
+        ("eu-west-1", "sts.eu-west-1.amazonaws.com"),
+        ("cn-north-1", "sts.cn-north-1.amazonaws.com.cn"),
+        ("us-gov-west-1", "sts.us-gov-west-1.amazonaws.com"),
+    ],
+)
+async def test_roles_are_assumed_at_the_partitions_own_sts(region: str, host: str) -> None:
+    async with _sts_client(aioboto3.Session(), region, signature_version=UNSIGNED) as sts:
+        assert sts.meta.endpoint_url == f"https://{host}"

@@ -18,6 +18,7 @@ def test_people_and_what_they_may_read() -> None:
     assert {name: person["accounts"] for name, person in people.items()} == {
         "alice": ["payments"],
         "bob": ["webshop"],
+        "dave": ["payments", "webshop"],
         "carol": [],
     }
     assert people["alice"]["subject"].startswith("usr-alice-")

@@ -17,7 +17,12 @@ async def test_without_a_hint_a_page_offers_everybody(browser: Browser) -> None:
     await browser.register(client_name="<script>")
     answer = await browser.http.get("/authorize", params=browser.request(login_hint=None, state='"><b>'))
     assert answer.status_code == 200
-    assert [name for name in ("alice", "bob", "carol") if f'value="{name}"' in answer.text] == ["alice", "bob", "carol"]
+    assert [name for name in ("alice", "bob", "dave", "carol") if f'value="{name}"' in answer.text] == [
+        "alice",
+        "bob",
+        "dave",
+        "carol",
+    ]
     assert "&lt;script&gt;" in answer.text
     assert "<script>" not in answer.text
     assert 'value="&quot;&gt;&lt;b&gt;"' in answer.text

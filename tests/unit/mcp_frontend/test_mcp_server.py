@@ -12,9 +12,11 @@ from opentelemetry.trace import SpanKind
 from mcp_frontend.edge import CALL_KEY, WANTS_STREAM_KEY
 from mcp_frontend.mcp_server import Tools
 from mcp_frontend.running_calls import RunningCall
+from mcp_frontend.tools import definitions
 from mcp_frontend.user_requests import UserRequests
 from servicekit.errors import Reason, ServiceError
 from servicekit.identity import Principal
+from servicekit.permissions import Permission
 from servicekit.telemetry import attributes
 from tests.kit.fake_backends import FakeBackends
 from tests.kit.spans import recorded_spans
@@ -74,3 +76,31 @@ async def test_an_unknown_tool_is_a_result_and_names_no_span() -> None:
     assert spans.all() == []
     assert result.is_error
     assert "OAuth" not in result.content[0].text and "401" not in result.content[0].text
+
+
+@pytest.mark.parametrize(
+    ("tool", "permitted", "is_refused"),
+    [
+        ("get_active_alarms", frozenset({Permission.LOGS_QUERY}), True),
+        ("list_accounts", frozenset({Permission.LOGS_QUERY}), False),
+        ("list_accounts", frozenset(), False),
+    ],
+)
+async def test_who_has_the_permission_nowhere_is_told_without_asking(
+    tool: str, permitted: frozenset[Permission], is_refused: bool
+) -> None:
+    fake = FakeBackends(ListAccounts=[pb.ListAccountsResponse()])
+    call = RunningCall(Principal("u-alice", "iss", "alice", permissions=permitted), b"assertion")
+    result = await _run(call, tool, fake)
+    assert bool(result.is_error) is is_refused
+    if is_refused:
+        text = result.content[0].text
+        assert "the permission alarms is missing" in text
+        assert "administrator of this server" in text
+        assert fake.requests == []
+
+
+async def test_the_list_of_tools_is_the_same_for_everybody() -> None:
+    tools = Tools(UserRequests(FakeBackends().backends, FakeBackends().charts, 5.0))
+    context: Any = SimpleNamespace(request=None)
+    assert (await tools.list(context, None)).tools == definitions()

@@ -63,3 +63,8 @@ async def test_missing_certificates_stop_the_start(tmp_path: Path) -> None:
     with pytest.raises(CertificateError):
         async with serving(f"127.0.0.1:{free_port()}", files, [hosted()], ServerLimits()):
             pass
+
+
+def test_permissions_need_users() -> None:
+    with pytest.raises(ValueError, match="verifies none"):
+        ServiceRules(callers=None, permissions={"Unary": None})

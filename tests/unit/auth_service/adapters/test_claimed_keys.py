@@ -3,15 +3,16 @@
 import pytest
 
 from auth_service.adapters.claimed_keys import ClaimedKeys
+from auth_service.domain.accounts import Account
 from auth_service.domain.claimed_keys import KeyClaims
-from auth_service.domain.policy import Account
 from auth_service.domain.user_tokens import UserToken
 from servicekit.errors import Reason, ServiceError
 from servicekit.identity import Principal
+from tests.kit.access import entitled
 from tests.kit.token_desk import NOW_S, Clock, token
 
 KEYS = {"id": "ASIAQWERTYUIOPASDFGH", "aws_secret_access_key": "s", "aws_session_token": "t"}
-ACCOUNT = Account(strategy="token_claims")
+ACCOUNT = entitled(Account(strategy="token_claims"))
 
 
 async def test_the_claims_names_are_the_issuers() -> None:

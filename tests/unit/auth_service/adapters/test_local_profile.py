@@ -5,13 +5,14 @@ from pathlib import Path
 import pytest
 
 from auth_service.adapters.local_profile import LocalProfile
-from auth_service.domain.policy import Account
+from auth_service.domain.accounts import Account
 from auth_service.domain.user_tokens import UserToken
 from servicekit.errors import Reason, ServiceError
 from servicekit.identity import Principal
+from tests.kit.access import entitled
 
 LOCAL = Principal("u-local", "local", "local", unauthenticated=True)
-ACCOUNT = Account(strategy="shared_profile")
+LOCAL_ACCOUNT = entitled(Account(strategy="shared_profile"))
 
 
 @pytest.fixture(autouse=True)
@@ -30,7 +31,7 @@ def _machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("profile", "key", "token"), [(None, "AKIADEFAULT", ""), ("work", "ASIAWORK", "t2")])
 async def test_the_profiles_keys_are_given(profile: str | None, key: str, token: str) -> None:
-    issued = await LocalProfile(profile).issue(LOCAL, ACCOUNT, UserToken("", 0.0))
+    issued = await LocalProfile(profile).issue(LOCAL, LOCAL_ACCOUNT, UserToken("", 0.0))
     assert (issued.access_key_id, issued.session_token) == (key, token)
     assert issued.expires_at_s - issued.issued_at_s == 300  # asked for again soon: people sign in again
     assert "s1" not in repr(issued)
@@ -39,11 +40,11 @@ async def test_the_profiles_keys_are_given(profile: str | None, key: str, token:
 async def test_a_machine_without_keys_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
     with pytest.raises(ServiceError, match="has no AWS credentials") as caught:
-        await LocalProfile(None).issue(LOCAL, ACCOUNT, UserToken("", 0.0))
+        await LocalProfile(None).issue(LOCAL, LOCAL_ACCOUNT, UserToken("", 0.0))
     assert caught.value.reason is Reason.AWS_UNAVAILABLE
 
 
 async def test_a_profile_that_does_not_exist_is_told_so() -> None:
     with pytest.raises(ServiceError, match="nowhere") as caught:
-        await LocalProfile("nowhere").issue(LOCAL, ACCOUNT, UserToken("", 0.0))
+        await LocalProfile("nowhere").issue(LOCAL, LOCAL_ACCOUNT, UserToken("", 0.0))
     assert caught.value.reason is Reason.AWS_UNAVAILABLE

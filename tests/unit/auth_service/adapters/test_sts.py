@@ -9,11 +9,13 @@ import pytest
 from aiobotocore.config import AioConfig
 
 from auth_service.adapters.sts import RoleAssumer
-from auth_service.domain.policy import Account
-from auth_service.domain.role_sessions import READ_ONLY_ACTIONS
+from auth_service.domain.accounts import Account
+from auth_service.domain.role_sessions import session_policy
 from auth_service.domain.user_tokens import UserToken
 from servicekit.errors import Reason, ServiceError
 from servicekit.identity import Principal, derive_user_id
+from servicekit.permissions import EVERYTHING
+from tests.kit.access import entitled
 from tests.kit.fake_aws import FakeAws
 
 ACCOUNT_ID = "111111111111"
@@ -41,12 +43,12 @@ async def sts(aws: FakeAws) -> AsyncIterator[Any]:
 
 async def failure(sts: Any, account: Account = ACCOUNT) -> ServiceError:
     with pytest.raises(ServiceError) as caught:
-        await RoleAssumer(sts).issue(ALICE, account, NO_TOKEN)
+        await RoleAssumer({"aws": sts}).issue(ALICE, entitled(account), NO_TOKEN)
     return caught.value
 
 
 async def test_everything_that_names_and_limits_the_session_is_on_the_wire(aws: FakeAws, sts: Any) -> None:
-    issued = await RoleAssumer(sts).issue(ALICE, ACCOUNT, NO_TOKEN)
+    issued = await RoleAssumer({"aws": sts}).issue(ALICE, entitled(ACCOUNT), NO_TOKEN)
     (call,) = aws.sts.calls
     assert call.role_arn == ROLE
     assert call.role_session_name == f"auth0-Alice-{ALICE.user_id}"
@@ -54,10 +56,7 @@ async def test_everything_that_names_and_limits_the_session_is_on_the_wire(aws: 
     assert call.tags == {"mcp_sub": ALICE.user_id}
     assert call.external_id == "deployment-7"
     assert call.duration_s == 3_600
-    assert json.loads(call.policy or "") == {
-        "Version": "2012-10-17",
-        "Statement": [{"Effect": "Allow", "Action": list(READ_ONLY_ACTIONS), "Resource": "*"}],
-    }
+    assert call.policy == session_policy(ACCOUNT, EVERYTHING)
     assert call.access_key_id == issued.access_key_id
     assert 3_500 < issued.expires_at_s - issued.issued_at_s <= 3_601
     for secret in (issued.secret_access_key, issued.session_token):
@@ -69,7 +68,7 @@ async def test_an_account_says_how_long_and_how_limited(aws: FakeAws, sts: Any) 
     own = {"Version": "2012-10-17", "Statement": []}
     for policy in ("none", own):
         account = ACCOUNT.model_copy(update={"session_policy": policy, "session_duration_s": 900})
-        await RoleAssumer(sts).issue(ALICE, account, NO_TOKEN)
+        await RoleAssumer({"aws": sts}).issue(ALICE, entitled(account), NO_TOKEN)
     first, second = aws.sts.calls
     assert (first.policy, first.duration_s) == (None, 900)
     assert json.loads(second.policy or "") == own

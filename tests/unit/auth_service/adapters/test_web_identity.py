@@ -1,6 +1,5 @@
 """AssumeRoleWithWebIdentity as it goes over the wire, unsigned, and what AWS's refusals of a token become."""
 
-import json
 import traceback
 from collections.abc import AsyncIterator
 from typing import Any
@@ -11,11 +10,13 @@ from aiobotocore.config import AioConfig
 from botocore import UNSIGNED
 
 from auth_service.adapters.sts import WebIdentity
-from auth_service.domain.policy import Account
-from auth_service.domain.role_sessions import READ_ONLY_ACTIONS
+from auth_service.domain.accounts import Account
+from auth_service.domain.role_sessions import session_policy
 from auth_service.domain.user_tokens import UserToken
 from servicekit.errors import Reason, ServiceError
 from servicekit.identity import Principal, derive_user_id
+from servicekit.permissions import EVERYTHING
+from tests.kit.access import entitled
 from tests.kit.fake_aws import FakeAws
 from tests.kit.issuer import Issuer, ec_key, ed25519_key, tamper_signature
 
@@ -69,7 +70,7 @@ def presented(text: str) -> UserToken:
 
 async def failure(sts: Any, text: str, **options: Any) -> ServiceError:
     with pytest.raises(ServiceError) as caught:
-        await WebIdentity(sts, NoExchange(**options)).issue(ALICE, ACCOUNT, presented(text))
+        await WebIdentity({"aws": sts}, NoExchange(**options)).issue(ALICE, entitled(ACCOUNT), presented(text))
     shown = "".join(traceback.format_exception(caught.value))
     assert text not in shown
     assert text.split(".")[-1] not in shown
@@ -80,12 +81,12 @@ async def test_the_token_and_what_limits_the_session_are_on_the_wire_and_no_sign
     aws: FakeAws, sts: Any, issuer: Issuer
 ) -> None:
     text = issuer.mint(TAGS)
-    issued = await WebIdentity(sts, NoExchange()).issue(ALICE, ACCOUNT, presented(text))
+    issued = await WebIdentity({"aws": sts}, NoExchange()).issue(ALICE, entitled(ACCOUNT), presented(text))
     (call,) = aws.sts.calls
     assert (call.operation, call.role_arn, call.web_identity_token) == ("AssumeRoleWithWebIdentity", ROLE, text)
     assert call.role_session_name == f"auth0-Alice-{ALICE.user_id}"
     assert call.duration_s == 43_200
-    assert json.loads(call.policy or "")["Statement"][0]["Action"] == list(READ_ONLY_ACTIONS)
+    assert call.policy == session_policy(ACCOUNT, EVERYTHING)
     assert (call.tags, call.source_identity) == ({"team": "ops"}, "alice")  # out of the token
     assert aws.requests[-1].access_key_id == ""
     assert call.access_key_id == issued.access_key_id
@@ -95,14 +96,14 @@ async def test_the_token_and_what_limits_the_session_are_on_the_wire_and_no_sign
 
 async def test_where_the_issuer_exchanges_aws_sees_the_other_token_only(aws: FakeAws, sts: Any, issuer: Issuer) -> None:
     other = issuer.mint({"jti": "exchanged"}, key=issuer.keys[0])
-    await WebIdentity(sts, NoExchange(other)).issue(ALICE, ACCOUNT, presented(issuer.mint()))
+    await WebIdentity({"aws": sts}, NoExchange(other)).issue(ALICE, entitled(ACCOUNT), presented(issuer.mint()))
     assert aws.sts.calls[0].web_identity_token == other
 
 
 async def test_a_session_policy_of_the_accounts_own_and_none(aws: FakeAws, sts: Any, issuer: Issuer) -> None:
     for policy in ("none", {"Version": "2012-10-17", "Statement": []}):
         account = ACCOUNT.model_copy(update={"session_policy": policy})
-        await WebIdentity(sts, NoExchange()).issue(ALICE, account, presented(issuer.mint()))
+        await WebIdentity({"aws": sts}, NoExchange()).issue(ALICE, entitled(account), presented(issuer.mint()))
     first, second = aws.sts.calls
     assert (first.policy, second.policy) == (None, '{"Version":"2012-10-17","Statement":[]}')
 
@@ -150,7 +151,7 @@ async def test_what_aws_makes_of_real_tokens(aws: FakeAws, sts: Any, issuer: Iss
     assert (await failure(sts, issuer.mint())).reason is Reason.ROLE_REFUSED
     issuer.rotate(ec_key())
     good = issuer.mint({"sub": "bob-id"})
-    assert await WebIdentity(sts, NoExchange()).issue(ALICE, ACCOUNT, presented(good))
+    assert await WebIdentity({"aws": sts}, NoExchange()).issue(ALICE, entitled(ACCOUNT), presented(good))
     text = issuer.mint()
     await issuer.go_down()
     assert (await failure(sts, text)).reason is Reason.ISSUER_UNAVAILABLE
@@ -180,6 +181,6 @@ async def test_a_request_that_the_client_refuses_shows_no_token(sts: Any, issuer
     text = issuer.mint()
     short = ACCOUNT.model_copy(update={"role_arn": "short"})
     with pytest.raises(ServiceError) as caught:
-        await WebIdentity(sts, NoExchange()).issue(ALICE, short, presented(text))
+        await WebIdentity({"aws": sts}, NoExchange()).issue(ALICE, entitled(short), presented(text))
     assert caught.value.reason is Reason.ACCOUNT_MISCONFIGURED
     assert text not in "".join(traceback.format_exception(caught.value))

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auth_service.domain.policy import Account
+from auth_service.domain.accounts import CEILINGS, Account
 from auth_service.domain.role_sessions import (
-    READ_ONLY_ACTIONS,
+    ACTIONS,
     session_claims,
     session_name,
     session_policy,
@@ -19,6 +19,7 @@ from auth_service.domain.role_sessions import (
 )
 from auth_service.domain.user_tokens import UserToken
 from servicekit.identity import Principal, derive_user_id
+from servicekit.permissions import EVERYTHING, Permission
 from tests.kit.token_desk import token
 
 # The AWS STS API reference, AssumeRole: RoleSessionName, SourceIdentity and Tags.
@@ -76,20 +77,51 @@ def test_what_other_accounts_see_is_no_email() -> None:
     [("none", None), ({"Version": "2012-10-17", "Statement": []}, {"Version": "2012-10-17", "Statement": []})],
 )
 def test_the_session_policy_is_the_accounts(setting: Any, expected: Any) -> None:
-    found = session_policy(Account.model_validate(ACCOUNT | {"session_policy": setting}))
+    found = session_policy(Account.model_validate(ACCOUNT | {"session_policy": setting}), {Permission.ALARMS})
     assert (None if found is None else json.loads(found)) == expected
 
 
 def test_by_default_a_session_can_only_read() -> None:
-    found = session_policy(Account.model_validate(ACCOUNT))
+    found = session_policy(Account.model_validate(ACCOUNT), EVERYTHING)
     assert found is not None
     assert len(found) <= 2_048
     (statement,) = json.loads(found)["Statement"]
-    assert statement == {"Effect": "Allow", "Action": list(READ_ONLY_ACTIONS), "Resource": "*"}
-    verbs = {action.split(":")[1] for action in READ_ONLY_ACTIONS}
+    all_actions = {action for actions in ACTIONS.values() for action in actions}
+    assert statement == {"Effect": "Allow", "Action": sorted(all_actions), "Resource": "*"}
+    verbs = {action.split(":")[1] for action in all_actions}
     others = {verb for verb in verbs if not verb.startswith(("Describe", "Get", "List"))}
     assert others == {"StartQuery", "StopQuery"}
-    assert not any("*" in action for action in READ_ONLY_ACTIONS)
+    assert not any("*" in action for action in all_actions)
+
+
+def test_every_permission_has_its_actions() -> None:
+    assert set(ACTIONS) == set(Permission)
+    assert all(ACTIONS.values())
+
+
+def actions_of(setting: str, permissions: frozenset[Permission]) -> set[str]:
+    found = session_policy(Account.model_validate(ACCOUNT | {"session_policy": setting}), permissions)
+    assert found is not None
+    (statement,) = json.loads(found)["Statement"]
+    return set(statement["Action"])
+
+
+def test_aws_holds_a_session_to_what_its_user_is_permitted() -> None:
+    assert actions_of("read-only", frozenset({Permission.ALARMS})) == set(ACTIONS[Permission.ALARMS])
+    both = actions_of("read-only", frozenset({Permission.ALARMS, Permission.LOGS_QUERY}))
+    assert both == {*ACTIONS[Permission.ALARMS], *ACTIONS[Permission.LOGS_QUERY]}
+
+
+@pytest.mark.parametrize("preset", CEILINGS)
+def test_a_narrow_session_policy_holds_back_what_it_names(preset: str) -> None:
+    actions = actions_of(preset, EVERYTHING)
+    assert {action.split(":")[0] for action in actions} == {
+        "read-only": {"cloudwatch", "logs"},
+        "metrics-only": {"cloudwatch"},
+        "logs-only": {"logs"},
+        "no-log-queries": {"cloudwatch", "logs"},
+    }[preset]
+    assert ("logs:StartQuery" in actions) == (preset in ("read-only", "logs-only"))
 
 
 def test_what_a_token_says_about_a_session_is_told_apart_and_nothing_else_is() -> None:

@@ -8,16 +8,20 @@ from cwmcp.auth.v1 import authentication_service_pb2, credential_service_pb2, si
 
 from auth_service.adapters.signing_keys import SigningKeys
 from auth_service.authentication import Verdict
+from auth_service.domain.accounts import Account
 from auth_service.domain.credentials import AwsCredentials
-from auth_service.domain.policy import Account, Entitlement
+from auth_service.domain.policy import Entitlement
 from auth_service.rpc.authentication import AuthenticationServicer
 from auth_service.rpc.credentials import CredentialServicer
 from auth_service.rpc.signing_keys import SigningKeyServicer
 from servicekit.assertions import sign
 from servicekit.errors import Reason, ServiceError
 from servicekit.identity import Principal, acting_for
+from servicekit.permissions import Permission, expand
+from tests.kit.access import entitled
 
-ALICE = Principal("u-1", "https://idp", "alice", "alice@example.com", ("ops",), ("s1", "s2"), "chat", True)
+PERMITTED = frozenset({Permission.ALARMS})
+ALICE = Principal("u-1", "https://idp", "alice", "alice@example.com", ("ops",), ("s1",), "chat", True, PERMITTED)
 PROD = Account(
     account_id="111122223333",
     role_arn="arn:aws-cn:iam::111122223333:role/reader",
@@ -51,7 +55,7 @@ async def test_a_verdict_as_a_message() -> None:
     said = response.principal
     assert Principal(
         said.user_id, said.issuer, said.subject, said.email, tuple(said.groups), tuple(said.scopes), said.client_id,
-        said.unauthenticated,
+        said.unauthenticated, expand(said.permissions),
     ) == ALICE  # fmt: skip
 
 
@@ -72,11 +76,11 @@ class Issuer:
         self, principal: Principal, alias: str, refused_access_key_id: str = "", sealed_token: str = ""
     ) -> tuple[Entitlement, AwsCredentials]:
         self.asked.append((principal, alias, refused_access_key_id, sealed_token))
-        return Entitlement("prod", PROD, True), AwsCredentials("ASIA1", "s", "t", self._expires_at_s, 0.0)
+        return entitled(PROD), AwsCredentials("ASIA1", "s", "t", self._expires_at_s, 0.0)
 
     def entitlements(self, principal: Principal) -> list[Entitlement]:
         self.asked.append((principal, "", "", ""))
-        return [Entitlement("dev", Account(strategy="shared_profile"), False), Entitlement("prod", PROD, True)]
+        return [entitled(Account(strategy="shared_profile"), "dev", is_default=False), entitled(PROD)]
 
 
 def issued(issuer: Issuer) -> CredentialServicer:
@@ -107,6 +111,7 @@ async def test_credentials_as_a_message() -> None:
         "cn-north-1",
         True,
     )
+    assert [(list(each.regions), list(each.permissions)) for each in said.allowances] == [(["cn-north-1"], ["all"])]
     assert b"hidden-from-everybody" not in response.SerializeToString()
 
 

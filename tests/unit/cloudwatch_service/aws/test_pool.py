@@ -1,14 +1,17 @@
 """The pool: whose entry it is, which account and region, and who leaves when."""
 
 import asyncio
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from aiobotocore.credentials import AioCredentials
 
 from cloudwatch_service.aws.credentials import IssuedCredentials
-from cloudwatch_service.aws.session import Account
+from cloudwatch_service.aws.session import Account, Allowance
 from servicekit.errors import Reason, ServiceError
 from servicekit.identity import acting_for
+from servicekit.permissions import Permission
 from tests.kit.pool_setup import PAYMENTS, PoolSetup, principal
 
 
@@ -72,6 +75,80 @@ async def test_other_regions_are_refused(regions: tuple[str, ...], region: str, 
         await setup.keys("alice", region=region)
     assert caught.value.reason is reason
     assert caught.value.field == "region"
+
+
+@pytest.mark.parametrize(
+    ("regions", "own", "chosen"),
+    [
+        ((), "", "us-east-1"),
+        (("eu-west-1", "us-east-1"), "", "us-east-1"),  # the service's own is admitted
+        (("eu-west-1", "ap-south-1"), "", "eu-west-1"),
+        (("eu-west-1", "ap-south-1"), "ap-south-1", "ap-south-1"),
+    ],
+)
+async def test_without_a_region_one_that_is_admitted_is_taken(regions: tuple[str, ...], own: str, chosen: str) -> None:
+    setup = PoolSetup()
+    setup.source.account = Account("payments", "111111111111", "", regions, own, True)
+    with acting_for(principal("alice")):
+        async with setup.pool.open("", "") as session:
+            assert session.region == chosen
+
+
+LOGS_IN_ONE_REGION = (
+    Allowance(("eu-west-1",), frozenset({Permission.LOGS_QUERY, Permission.ALARMS})),
+    Allowance((), frozenset({Permission.ALARMS})),
+)
+
+
+@pytest.mark.parametrize(
+    ("allowances", "needed", "region", "details"),
+    [
+        (LOGS_IN_ONE_REGION, Permission.LOGS_QUERY, "eu-west-1", None),
+        (LOGS_IN_ONE_REGION, Permission.ALARMS, "us-east-1", None),
+        (LOGS_IN_ONE_REGION, None, "us-east-1", None),
+        ((), None, "us-east-1", None),
+        (LOGS_IN_ONE_REGION, Permission.LOGS_QUERY, "us-east-1", {"regions": "eu-west-1"}),
+        (LOGS_IN_ONE_REGION, Permission.DASHBOARDS, "eu-west-1", {}),
+        ((), Permission.ALARMS, "us-east-1", {}),
+    ],
+)
+async def test_a_call_needs_its_permission_in_the_account_and_region(
+    allowances: tuple[Allowance, ...], needed: Permission | None, region: str, details: dict[str, str] | None
+) -> None:
+    setup = PoolSetup()
+    setup.source.account = replace(PAYMENTS, allowances=allowances)
+    with acting_for(principal("alice"), needed=needed):
+        if details is None:
+            async with setup.pool.open("", region):
+                return
+        with pytest.raises(ServiceError) as caught:
+            async with setup.pool.open("", region):
+                pass
+    assert needed is not None
+    assert caught.value.reason is Reason.PERMISSION_MISSING
+    assert caught.value.details == {"permission": needed.value, "account": "payments"} | details
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"groups": ("ops", "dev")},
+        {"groups": ()},
+        {"scopes": ("aws:cloudwatch:alarms",)},
+        {"email": "alice@example.com"},
+        {"groups": (), "scopes": ("ops",)},
+    ],
+    ids=str,
+)
+async def test_what_one_token_opened_another_of_the_same_user_does_not_find(facts: dict[str, Any]) -> None:
+    setup = PoolSetup()
+    alice = replace(principal("alice"), groups=("ops",), scopes=("aws:cloudwatch",))
+    for each in (alice, replace(alice), replace(alice, **facts), alice):
+        with acting_for(each):
+            async with setup.pool.open("", ""):
+                pass
+    assert len(setup.source.asked) == 2
+    assert len(setup.pool) == 2
 
 
 async def test_the_least_recently_used_leaves_when_the_pool_is_full() -> None:

@@ -1,6 +1,9 @@
 """Times as AWS sends them, and the regions of a partition."""
 
 import datetime as dt
+import os
+from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -52,4 +55,30 @@ async def test_each_partition_has_its_own_regions(partition: str, inside: str, o
     assert inside in regions
     assert outside not in regions
     assert await clients.regions(partition) is regions
+    await clients.close()
+
+
+@pytest.mark.parametrize(
+    ("region", "service", "host"),
+    [
+        ("eu-central-1", "cloudwatch", "monitoring.eu-central-1.amazonaws.com"),
+        ("eu-central-1", "logs", "logs.eu-central-1.amazonaws.com"),
+        ("eu-central-1", "promql", "monitoring.eu-central-1.amazonaws.com"),
+        ("cn-north-1", "cloudwatch", "monitoring.cn-north-1.amazonaws.com.cn"),
+        ("cn-north-1", "logs", "logs.cn-north-1.amazonaws.com.cn"),
+        ("cn-northwest-1", "promql", "monitoring.cn-northwest-1.amazonaws.com.cn"),
+        ("us-gov-west-1", "cloudwatch", "monitoring.us-gov-west-1.amazonaws.com"),
+        ("us-gov-east-1", "logs", "logs.us-gov-east-1.amazonaws.com"),
+        ("us-gov-west-1", "promql", "monitoring.us-gov-west-1.amazonaws.com"),
+    ],
+)
+async def test_calls_go_to_the_partition_of_their_region(
+    monkeypatch: pytest.MonkeyPatch, region: str, service: Any, host: str
+) -> None:
+    for name in [name for name in os.environ if name.startswith("AWS_ENDPOINT_URL")]:
+        monkeypatch.delenv(name)
+    clients = SharedClients()
+    client = await clients.get(service, region)
+    assert urlsplit(client.meta.endpoint_url)[:2] == ("https", host)
+    assert client.meta.region_name == region
     await clients.close()

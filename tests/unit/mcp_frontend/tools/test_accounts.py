@@ -14,6 +14,7 @@ async def test_accounts() -> None:
         regions=["eu-west-1"],
         default_region="eu-west-1",
         is_default=True,
+        permissions=["alarms", "logs.groups"],
     )
     fake = FakeBackends(ListAccounts=[pb.ListAccountsResponse(accounts=[dev, pb.Account(alias="local")])])
     assert await fake.answer("list_accounts") == {
@@ -25,6 +26,7 @@ async def test_accounts() -> None:
                 "regions": ["eu-west-1"],
                 "default_region": "eu-west-1",
                 "is_default": True,
+                "permissions": ["alarms", "logs.groups"],
             },
             {
                 "alias": "local",
@@ -33,6 +35,7 @@ async def test_accounts() -> None:
                 "regions": [],
                 "default_region": "",
                 "is_default": False,
+                "permissions": [],
             },
         ]
     }

@@ -99,6 +99,7 @@ class Principal(_message.Message):
     SCOPES_FIELD_NUMBER: _builtins.int
     CLIENT_ID_FIELD_NUMBER: _builtins.int
     UNAUTHENTICATED_FIELD_NUMBER: _builtins.int
+    PERMISSIONS_FIELD_NUMBER: _builtins.int
     user_id: _builtins.str
     """An opaque, stable name derived from issuer and subject. Safe for traces and for AWS."""
     issuer: _builtins.str
@@ -119,6 +120,10 @@ class Principal(_message.Message):
     def scopes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The scopes that the token carries."""
 
+    @_builtins.property
+    def permissions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What the user may do in at least one account, as few names as possible: "all", "logs", "logs.query", ..."""
+
     def __init__(
         self,
         *,
@@ -130,10 +135,11 @@ class Principal(_message.Message):
         scopes: _abc.Iterable[_builtins.str] | None = ...,
         client_id: _builtins.str = ...,
         unauthenticated: _builtins.bool = ...,
+        permissions: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_id", b"client_id", "email", b"email", "groups", b"groups", "issuer", b"issuer", "scopes", b"scopes", "subject", b"subject", "unauthenticated", b"unauthenticated", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_id", b"client_id", "email", b"email", "groups", b"groups", "issuer", b"issuer", "permissions", b"permissions", "scopes", b"scopes", "subject", b"subject", "unauthenticated", b"unauthenticated", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

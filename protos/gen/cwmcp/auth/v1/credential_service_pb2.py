@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&cwmcp/auth/v1/credential_service.proto\x12\rcwmcp.auth.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"O\n\x17IssueCredentialsRequest\x12\x15\n\raccount_alias\x18\x01 \x01(\t\x12\x1d\n\x15refused_access_key_id\x18\x02 \x01(\t\"\xc7\x01\n\x18IssueCredentialsResponse\x12\'\n\x07\x61\x63\x63ount\x18\x01 \x01(\x0b\x32\x16.cwmcp.auth.v1.Account\x12\x15\n\raccess_key_id\x18\x02 \x01(\t\x12\x1e\n\x11secret_access_key\x18\x03 \x01(\tB\x03\x80\x01\x01\x12\x1a\n\rsession_token\x18\x04 \x01(\tB\x03\x80\x01\x01\x12/\n\x0b\x65xpire_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x15\n\x13ListAccountsRequest\"@\n\x14ListAccountsResponse\x12(\n\x08\x61\x63\x63ounts\x18\x01 \x03(\x0b\x32\x16.cwmcp.auth.v1.Account\"\x91\x01\n\x07\x41\x63\x63ount\x12\r\n\x05\x61lias\x18\x01 \x01(\t\x12\x12\n\naccount_id\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12\x0f\n\x07regions\x18\x04 \x03(\t\x12\x16\n\x0e\x64\x65\x66\x61ult_region\x18\x05 \x01(\t\x12\x12\n\nis_default\x18\x06 \x01(\x08\x12\x11\n\tpartition\x18\x07 \x01(\t2\xd1\x01\n\x11\x43redentialService\x12\x63\n\x10IssueCredentials\x12&.cwmcp.auth.v1.IssueCredentialsRequest\x1a\'.cwmcp.auth.v1.IssueCredentialsResponse\x12W\n\x0cListAccounts\x12\".cwmcp.auth.v1.ListAccountsRequest\x1a#.cwmcp.auth.v1.ListAccountsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&cwmcp/auth/v1/credential_service.proto\x12\rcwmcp.auth.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"O\n\x17IssueCredentialsRequest\x12\x15\n\raccount_alias\x18\x01 \x01(\t\x12\x1d\n\x15refused_access_key_id\x18\x02 \x01(\t\"\xc7\x01\n\x18IssueCredentialsResponse\x12\'\n\x07\x61\x63\x63ount\x18\x01 \x01(\x0b\x32\x16.cwmcp.auth.v1.Account\x12\x15\n\raccess_key_id\x18\x02 \x01(\t\x12\x1e\n\x11secret_access_key\x18\x03 \x01(\tB\x03\x80\x01\x01\x12\x1a\n\rsession_token\x18\x04 \x01(\tB\x03\x80\x01\x01\x12/\n\x0b\x65xpire_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x15\n\x13ListAccountsRequest\"@\n\x14ListAccountsResponse\x12(\n\x08\x61\x63\x63ounts\x18\x01 \x03(\x0b\x32\x16.cwmcp.auth.v1.Account\"\xbf\x01\n\x07\x41\x63\x63ount\x12\r\n\x05\x61lias\x18\x01 \x01(\t\x12\x12\n\naccount_id\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12\x0f\n\x07regions\x18\x04 \x03(\t\x12\x16\n\x0e\x64\x65\x66\x61ult_region\x18\x05 \x01(\t\x12\x12\n\nis_default\x18\x06 \x01(\x08\x12\x11\n\tpartition\x18\x07 \x01(\t\x12,\n\nallowances\x18\x08 \x03(\x0b\x32\x18.cwmcp.auth.v1.Allowance\"1\n\tAllowance\x12\x0f\n\x07regions\x18\x01 \x03(\t\x12\x13\n\x0bpermissions\x18\x02 \x03(\t2\xd1\x01\n\x11\x43redentialService\x12\x63\n\x10IssueCredentials\x12&.cwmcp.auth.v1.IssueCredentialsRequest\x1a\'.cwmcp.auth.v1.IssueCredentialsResponse\x12W\n\x0cListAccounts\x12\".cwmcp.auth.v1.ListAccountsRequest\x1a#.cwmcp.auth.v1.ListAccountsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -45,7 +45,9 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTACCOUNTSRESPONSE']._serialized_start=396
   _globals['_LISTACCOUNTSRESPONSE']._serialized_end=460
   _globals['_ACCOUNT']._serialized_start=463
-  _globals['_ACCOUNT']._serialized_end=608
-  _globals['_CREDENTIALSERVICE']._serialized_start=611
-  _globals['_CREDENTIALSERVICE']._serialized_end=820
+  _globals['_ACCOUNT']._serialized_end=654
+  _globals['_ALLOWANCE']._serialized_start=656
+  _globals['_ALLOWANCE']._serialized_end=705
+  _globals['_CREDENTIALSERVICE']._serialized_start=708
+  _globals['_CREDENTIALSERVICE']._serialized_end=917
 # @@protoc_insertion_point(module_scope)

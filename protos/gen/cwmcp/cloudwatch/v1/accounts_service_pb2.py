@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*cwmcp/cloudwatch/v1/accounts_service.proto\x12\x13\x63wmcp.cloudwatch.v1\"\x15\n\x13ListAccountsRequest\"F\n\x14ListAccountsResponse\x12.\n\x08\x61\x63\x63ounts\x18\x01 \x03(\x0b\x32\x1c.cwmcp.cloudwatch.v1.Account\"~\n\x07\x41\x63\x63ount\x12\r\n\x05\x61lias\x18\x01 \x01(\t\x12\x12\n\naccount_id\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12\x0f\n\x07regions\x18\x04 \x03(\t\x12\x16\n\x0e\x64\x65\x66\x61ult_region\x18\x05 \x01(\t\x12\x12\n\nis_default\x18\x06 \x01(\x08\x32v\n\x0f\x41\x63\x63ountsService\x12\x63\n\x0cListAccounts\x12(.cwmcp.cloudwatch.v1.ListAccountsRequest\x1a).cwmcp.cloudwatch.v1.ListAccountsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*cwmcp/cloudwatch/v1/accounts_service.proto\x12\x13\x63wmcp.cloudwatch.v1\"\x15\n\x13ListAccountsRequest\"F\n\x14ListAccountsResponse\x12.\n\x08\x61\x63\x63ounts\x18\x01 \x03(\x0b\x32\x1c.cwmcp.cloudwatch.v1.Account\"\x93\x01\n\x07\x41\x63\x63ount\x12\r\n\x05\x61lias\x18\x01 \x01(\t\x12\x12\n\naccount_id\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12\x0f\n\x07regions\x18\x04 \x03(\t\x12\x16\n\x0e\x64\x65\x66\x61ult_region\x18\x05 \x01(\t\x12\x12\n\nis_default\x18\x06 \x01(\x08\x12\x13\n\x0bpermissions\x18\x07 \x03(\t2v\n\x0f\x41\x63\x63ountsService\x12\x63\n\x0cListAccounts\x12(.cwmcp.cloudwatch.v1.ListAccountsRequest\x1a).cwmcp.cloudwatch.v1.ListAccountsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,8 +35,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTACCOUNTSREQUEST']._serialized_end=88
   _globals['_LISTACCOUNTSRESPONSE']._serialized_start=90
   _globals['_LISTACCOUNTSRESPONSE']._serialized_end=160
-  _globals['_ACCOUNT']._serialized_start=162
-  _globals['_ACCOUNT']._serialized_end=288
-  _globals['_ACCOUNTSSERVICE']._serialized_start=290
-  _globals['_ACCOUNTSSERVICE']._serialized_end=408
+  _globals['_ACCOUNT']._serialized_start=163
+  _globals['_ACCOUNT']._serialized_end=310
+  _globals['_ACCOUNTSSERVICE']._serialized_start=312
+  _globals['_ACCOUNTSSERVICE']._serialized_end=430
 # @@protoc_insertion_point(module_scope)

@@ -71,6 +71,7 @@ class Account(_message.Message):
     REGIONS_FIELD_NUMBER: _builtins.int
     DEFAULT_REGION_FIELD_NUMBER: _builtins.int
     IS_DEFAULT_FIELD_NUMBER: _builtins.int
+    PERMISSIONS_FIELD_NUMBER: _builtins.int
     alias: _builtins.str
     """The name to use in the field "account" of other calls."""
     account_id: _builtins.str
@@ -85,6 +86,10 @@ class Account(_message.Message):
     def regions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The regions allowed, or empty for all."""
 
+    @_builtins.property
+    def permissions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What the user may do in at least one of the regions, as few names as possible: "all", "logs", "logs.query", ..."""
+
     def __init__(
         self,
         *,
@@ -94,10 +99,11 @@ class Account(_message.Message):
         regions: _abc.Iterable[_builtins.str] | None = ...,
         default_region: _builtins.str = ...,
         is_default: _builtins.bool = ...,
+        permissions: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "alias", b"alias", "default_region", b"default_region", "description", b"description", "is_default", b"is_default", "regions", b"regions"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "alias", b"alias", "default_region", b"default_region", "description", b"description", "is_default", b"is_default", "permissions", b"permissions", "regions", b"regions"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -68,6 +68,11 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """The Logs Insights query was not started: by estimate, or after the user's queries of today, it would scan too much.
     ErrorInfo.metadata has limit_bytes and, where known, estimated_bytes, scanned_bytes and resets (a time, UTC).
     """
+    ERROR_REASON_PERMISSION_MISSING: _ErrorReason.ValueType  # 45
+    """The user lacks the permission for this RPC, everywhere or for the account. ErrorInfo.metadata has permission and,
+    where known, account, regions (those of the account where the user has it) and scope (when the token's scopes are
+    what limits).
+    """
     ERROR_REASON_ROLE_REFUSED: _ErrorReason.ValueType  # 60
     """AWS refused to issue credentials for the account's role."""
     ERROR_REASON_ACCOUNT_MISCONFIGURED: _ErrorReason.ValueType  # 61
@@ -137,6 +142,11 @@ ERROR_REASON_REGION_NOT_ALLOWED: ErrorReason.ValueType  # 43
 ERROR_REASON_SCAN_LIMIT_EXCEEDED: ErrorReason.ValueType  # 44
 """The Logs Insights query was not started: by estimate, or after the user's queries of today, it would scan too much.
 ErrorInfo.metadata has limit_bytes and, where known, estimated_bytes, scanned_bytes and resets (a time, UTC).
+"""
+ERROR_REASON_PERMISSION_MISSING: ErrorReason.ValueType  # 45
+"""The user lacks the permission for this RPC, everywhere or for the account. ErrorInfo.metadata has permission and,
+where known, account, regions (those of the account where the user has it) and scope (when the token's scopes are
+what limits).
 """
 ERROR_REASON_ROLE_REFUSED: ErrorReason.ValueType  # 60
 """AWS refused to issue credentials for the account's role."""
