@@ -143,3 +143,39 @@ async def test_a_service_without_an_identity_says_so(aws: FakeAws, monkeypatch: 
         Reason.AWS_UNAVAILABLE,
         "the service has no AWS identity of its own now",
     )
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "operation", "fix"),
+    [
+        (
+            "AccessDenied",
+            "not authorized to perform: sts:AssumeRole on resource",
+            "sts:AssumeRole",
+            "trust policy lets",
+        ),
+        ("AccessDenied", "not authorized to perform: sts:TagSession on resource", "sts:TagSession", "the tag mcp_sub"),
+        ("AccessDenied", "sts:SetSourceIdentity on resource", "sts:SetSourceIdentity", "allow sts:SetSourceIdentity"),
+        ("PackedPolicyTooLarge", "too large", "sts:AssumeRole", "session_policy is too long"),
+        ("ValidationError", "DurationSeconds", "sts:AssumeRole", "above the role's maximum"),
+    ],
+)
+async def test_what_to_mend_is_told_to_administrators(
+    aws: FakeAws, sts: Any, caplog: pytest.LogCaptureFixture, code: str, message: str, operation: str, fix: str
+) -> None:
+    aws.fail_next("sts:AssumeRole", code, 403, message)
+    error = await failure(sts)
+    assert error.details["operation"] == operation
+    assert error.details["account"] == "prod"
+    assert fix in error.details["fix"]
+    (record,) = (each for each in caplog.records if each.name == "auth_service.adapters.sts")
+    told = record.getMessage()
+    assert fix in told and ROLE in told and str(aws.requests[-1].request_id) in told
+    assert "deployment-7" not in told + str(error.details)  # the external id
+
+
+async def test_a_partition_without_an_identity_is_the_operators_fault(aws: FakeAws) -> None:
+    with pytest.raises(ServiceError) as caught:
+        await RoleAssumer({}).issue(ALICE, entitled(ACCOUNT), NO_TOKEN)
+    assert caught.value.reason is Reason.ACCOUNT_MISCONFIGURED
+    assert "partition aws" in caught.value.message
