@@ -1,7 +1,7 @@
 """The composition root: builds everything once, in order; leaving it undoes it in reverse."""
 
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -18,7 +18,6 @@ from cwmcp.auth.v1 import credential_service_pb2_grpc as credential_grpc
 from cwmcp.auth.v1 import revocation_feed_service_pb2_grpc as feed_grpc
 from cwmcp.auth.v1 import revocation_service_pb2_grpc as revocation_grpc
 from cwmcp.auth.v1 import signing_key_service_pb2_grpc as signing_key_grpc
-from pydantic import ValidationError
 
 from auth_service.adapters.claimed_keys import ClaimedKeys
 from auth_service.adapters.jwks import JwksCache
@@ -32,7 +31,7 @@ from auth_service.adapters.token_exchange import TokenExchanger, read_secret
 from auth_service.authentication import LOCAL_GROUP, Authenticator, NoAuthentication, TokenAuthenticator, Voucher
 from auth_service.domain.accounts import Account, Partition, home_region
 from auth_service.domain.grants import Grant
-from auth_service.domain.issuers import Issuer, build_issuers
+from auth_service.domain.issuers import Issuer, IssuersFaulty, build_issuers
 from auth_service.domain.policy import Policy
 from auth_service.issuance import CredentialIssuer, Strategy
 from auth_service.logout import BackchannelLogout
@@ -43,7 +42,8 @@ from auth_service.rpc.logout import BackchannelLogoutServicer
 from auth_service.rpc.revocations import RevocationFeedServicer, RevocationServicer
 from auth_service.rpc.signing_keys import SigningKeyServicer
 from auth_service.sealing import TokenSealing
-from auth_service.settings import AuthSettings
+from auth_service.settings import VARIABLE_OF_FIELD, AuthSettings
+from auth_service.validation import TokenValidator
 from servicekit.assertions import AssertionVerifier
 from servicekit.aws_http import UnredirectedHttpSession
 from servicekit.background import in_background
@@ -56,20 +56,33 @@ from servicekit.revocation_gate import RevocationGate
 from servicekit.revocations import user_ids
 from servicekit.shared_state import check_files, open_shared_state
 from servicekit.telemetry.setup import tracing
+from servicekit.tls import CertificateError
 
 _log = logging.getLogger(__name__)
 _NAME = "auth-service"
 
 
 def check(settings: AuthSettings) -> None:
-    """Read what the settings point to. Raises ConfigurationError or CertificateError."""
-    settings.tls.read()
-    SigningKeys(settings.signing_keys_dir)
-    check_files(settings.shared_state)
+    """Read what the settings point to. Raises ConfigurationError naming every fault."""
+    readings: list[Callable[[], object]] = [
+        settings.tls.read,
+        lambda: SigningKeys(settings.signing_keys_dir),
+        lambda: check_files(settings.shared_state),
+    ]
     if settings.enable_auth:
-        SealingKeys(settings.sealing_keys_dir)
-        _check_exchange_secrets(_issuers(settings))
-        read_policy(_policy_file(settings), settings.excluded_strategies(), settings.partitions)
+        readings += [
+            lambda: SealingKeys(settings.sealing_keys_dir),
+            lambda: _check_exchange_secrets(read_table(settings)),
+            lambda: read_policy(_policy_file(settings), settings.excluded_strategies(), settings.partitions),
+        ]
+    faults = []
+    for read in readings:
+        try:
+            read()
+        except (ConfigurationError, CertificateError) as error:
+            faults.append(str(error))
+    if faults:
+        raise ConfigurationError("\n".join(faults))
 
 
 @asynccontextmanager
@@ -79,7 +92,7 @@ async def open_service(settings: AuthSettings) -> AsyncIterator[None]:
         await stack.enter_async_context(tracing(_NAME, version("cloudwatch-mcp"), settings.otlp_endpoint))
         keys = SigningKeys(settings.signing_keys_dir)
         await stack.enter_async_context(in_background(keys.keep_reading()))
-        issuers = _issuers(settings) if settings.enable_auth else {}
+        issuers = read_table(settings) if settings.enable_auth else {}
         shared = await stack.enter_async_context(open_shared_state(settings.shared_state))
         revocations = Revocations(
             issuers, SharedRevocations(shared) if shared else None, max_outage_s=settings.shared_state_max_outage_s
@@ -87,8 +100,8 @@ async def open_service(settings: AuthSettings) -> AsyncIterator[None]:
         await stack.enter_async_context(in_background(revocations.keep_learning()))
         logout: BackchannelLogout | None = None
         if settings.enable_auth:
-            http = await stack.enter_async_context(aiohttp.ClientSession(headers={"User-Agent": _NAME}, trust_env=True))
-            jwks = _key_caches(issuers, http, stack)
+            http = await stack.enter_async_context(issuer_http())
+            jwks = await stack.enter_async_context(open_keys(issuers, http))
             authenticator, issuer = await _with_authentication(settings, keys, issuers, jwks, http, revocations, stack)
             logout = BackchannelLogout(issuers, jwks, revocations)
         else:
@@ -169,15 +182,6 @@ def _revocation_services(
     ]
 
 
-def _key_caches(
-    issuers: Mapping[str, Issuer], http: aiohttp.ClientSession, stack: AsyncExitStack
-) -> dict[str, JwksCache]:
-    caches = {name: JwksCache(http, name, issuer.jwks_url) for name, issuer in issuers.items()}
-    for cache in caches.values():
-        stack.push_async_callback(cache.close)
-    return caches
-
-
 async def _with_authentication(
     settings: AuthSettings,
     keys: SigningKeys,
@@ -194,20 +198,42 @@ async def _with_authentication(
     policy = WatchedPolicy(_policy_file(settings), settings.excluded_strategies(), settings.partitions)
     _warn_of_tokens_shown_to_aws(policy.current, issuers)
     await stack.enter_async_context(in_background(policy.keep_reading()))
+    validator = await stack.enter_async_context(open_validator(issuers, jwks, settings.required_scopes, http))
     sealing_keys = SealingKeys(settings.sealing_keys_dir)
     await stack.enter_async_context(in_background(sealing_keys.keep_reading()))
     sealing = TokenSealing(sealing_keys, lambda: policy.current)
     voucher = Voucher(keys, settings.assertion_audience, sealing)
     authenticator = TokenAuthenticator(
-        issuers,
-        jwks,
-        voucher,
-        revocations,
-        required_scopes=settings.required_scopes,
-        permissions=lambda principal: policy.current.permissions(principal),
+        validator, voucher, revocations, permissions=lambda principal: policy.current.permissions(principal)
     )
     strategies = await _strategies(settings, issuers, http, revocations, stack)
     return authenticator, CredentialIssuer(lambda: policy.current, strategies, sealing=sealing)
+
+
+def issuer_http() -> aiohttp.ClientSession:
+    """What issuers are asked through."""
+    return aiohttp.ClientSession(headers={"User-Agent": _NAME}, trust_env=True)
+
+
+@asynccontextmanager
+async def open_keys(issuers: Mapping[str, Issuer], http: aiohttp.ClientSession) -> AsyncIterator[dict[str, JwksCache]]:
+    """The keys of each issuer."""
+    async with AsyncExitStack() as stack:
+        caches = {name: JwksCache(http, name, issuer.jwks_url) for name, issuer in issuers.items()}
+        for cache in caches.values():
+            stack.push_async_callback(cache.close)
+        yield caches
+
+
+@asynccontextmanager
+async def open_validator(
+    issuers: Mapping[str, Issuer],
+    keys: Mapping[str, JwksCache],
+    required_scopes: Sequence[str],
+    http: aiohttp.ClientSession,
+) -> AsyncIterator[TokenValidator]:
+    """The checks of the issuers' tokens, with what they need from the issuers over HTTP."""
+    yield TokenValidator(issuers, keys, {}, required_scopes=required_scopes)
 
 
 async def _strategies(
@@ -289,14 +315,15 @@ def _sts_client(session: aioboto3.Session, region: str, **options: Any) -> Any:
     return session.client("sts", region_name=region, config=config)
 
 
-def _issuers(settings: AuthSettings) -> dict[str, Issuer]:
+def read_table(settings: AuthSettings) -> dict[str, Issuer]:
+    """The issuers that the settings name. Raises ConfigurationError naming every fault."""
     if settings.issuers_file is not None:
         return read_issuers(settings.issuers_file)
     try:
         return build_issuers([settings.single_issuer()])
-    except ValidationError as error:
-        faults = "; ".join(fault["msg"] for fault in error.errors(include_input=False))
-        raise ConfigurationError(f"OAUTH_ISSUER, OAUTH_AUDIENCE, OAUTH_JWKS_URL: {faults}") from None
+    except IssuersFaulty as error:
+        faults = ((VARIABLE_OF_FIELD.get(str(place[1]), str(place[1])), message) for place, message in error.faults)
+        raise ConfigurationError("\n".join(f"{variable}: {message}" for variable, message in faults)) from None
 
 
 def _check_exchange_secrets(issuers: Mapping[str, Issuer]) -> None:

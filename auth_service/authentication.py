@@ -1,30 +1,27 @@
-"""From a bearer to a vouched-for user: the order of all checks, and the short memory of their outcome.
+"""From a bearer to a vouched-for user, and the short memory of the outcome; `auth_service.validation` has the checks.
 
-Cheap checks come first; nothing reaches an issuer before the token is well-formed and of a listed issuer. A verdict is
-remembered by the token's SHA-256 for at most a minute and never beyond the token's end. Whether the sign-in was ended
-meanwhile is asked each time. While that cannot be known for sure, nothing is remembered and assertions are short.
+A verdict is remembered by the token's SHA-256 for at most a minute and never beyond the token's end. Whether its
+sign-in was ended meanwhile is asked each time. While that cannot be known for sure, nothing is remembered and assertions are
+short.
 """
 
 import hashlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
 from cachetools import TLRUCache, TTLCache
 
-from auth_service.adapters.jwks import VerificationKey
-from auth_service.adapters.signatures import check_signature
 from auth_service.adapters.signing_keys import SigningKeys
-from auth_service.domain.access_tokens import check_claims, check_header, parse, read_principal
-from auth_service.domain.issuers import Issuer
 from auth_service.domain.policy import Policy
 from auth_service.domain.user_tokens import UserToken
 from auth_service.sealing import TokenSealing
+from auth_service.validation import TokenValidator
 from servicekit import assertions
 from servicekit.errors import Reason, ServiceError
 from servicekit.identity import Principal, derive_user_id
-from servicekit.permissions import EVERYTHING, Permission, opens
+from servicekit.permissions import EVERYTHING, Permission
 
 _VERDICT_LIFETIME_S: Final = 60.0
 # An assertion with a large token inside takes up to 90,000 bytes, a usual one 1,000.
@@ -35,14 +32,6 @@ _REFUSALS: Final = 10_000
 _LOCAL_TOKEN_LIFETIME_S: Final = 300.0
 _UNSURE_ASSERTION_LIFETIME_S: Final = 60
 LOCAL_GROUP: Final = "local"
-
-
-class KeyFinder(Protocol):
-    """The keys of one issuer."""
-
-    async def find(self, key_id: str) -> VerificationKey:
-        """The key of that id. Raises ServiceError."""
-        ...
 
 
 class EndedSignIns(Protocol):
@@ -123,28 +112,21 @@ class Voucher:
 
 
 class TokenAuthenticator:
-    """Validates access tokens of the listed issuers."""
+    """Vouches for the users of valid access tokens."""
 
     def __init__(
         self,
-        issuers: Mapping[str, Issuer],
-        keys: Mapping[str, KeyFinder],
+        validator: TokenValidator,
         voucher: Voucher,
         ended: EndedSignIns,
         *,
-        required_scopes: Sequence[str],
         permissions: Callable[[Principal], frozenset[Permission]],
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`issuers` and `keys` have the same names; a token needs all `required_scopes`.
-
-        `permissions` are what the policy in force allows a user.
-        """
-        self._issuers = issuers
-        self._keys = keys
+        """`permissions` are what the policy in force allows a user."""
+        self._validator = validator
         self._voucher = voucher
         self._ended = ended
-        self._required_scopes = tuple(required_scopes)
         self._permissions = permissions
         self._clock = clock
         self._verdicts: TLRUCache[bytes, Verdict] = TLRUCache(
@@ -192,23 +174,10 @@ class TokenAuthenticator:
             raise
 
     async def _validate(self, token: str) -> Verdict:
-        unverified = parse(token)
-        issuer = self._issuers.get(unverified.issuer) if isinstance(unverified.issuer, str) else None
-        if issuer is None:
-            raise ServiceError(Reason.TOKEN_ISSUER_UNKNOWN, "the token's issuer is not accepted here")
-        check_header(unverified, issuer)
-        check_signature(token, unverified.algorithm, await self._keys[issuer.issuer].find(unverified.key_id))
-        now_s = self._clock()
-        expires_at_s = check_claims(unverified, issuer, now_s)
-        principal = read_principal(unverified, issuer)
-        missing = [scope for scope in self._required_scopes if not opens(scope, principal.scopes)]
-        if missing:
-            needed = " ".join(self._required_scopes)
-            message = f"the token lacks the scope {' '.join(missing)}"
-            raise ServiceError(Reason.SCOPE_INSUFFICIENT, message, details={"scope": needed})
+        principal, expires_at_s = await self._validator.validate(token, self._clock())
         lifetime_s = assertions.MAX_LIFETIME_S if self._ended.is_current else _UNSURE_ASSERTION_LIFETIME_S
         permitted = replace(principal, permissions=self._permissions(principal))
-        return self._voucher.vouch(permitted, expires_at_s, now_s, token, lifetime_s)
+        return self._voucher.vouch(permitted, expires_at_s, self._clock(), token, lifetime_s)
 
 
 class NoAuthentication:

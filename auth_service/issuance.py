@@ -19,7 +19,7 @@ from cachetools import LRUCache, TTLCache
 
 from auth_service.domain.accounts import Account
 from auth_service.domain.credentials import AwsCredentials
-from auth_service.domain.policy import Entitlement, Policy
+from auth_service.domain.policy import Entitlement, Policy, no_account
 from auth_service.domain.role_sessions import session_claims, session_policy
 from auth_service.domain.user_tokens import UserToken
 from auth_service.sealing import TokenSealing
@@ -94,8 +94,11 @@ class CredentialIssuer:
         self._under_way: set[asyncio.Task[AwsCredentials]] = set()
 
     def entitlements(self, principal: Principal) -> list[Entitlement]:
-        """The accounts that the user may use."""
-        return self._policy().entitlements(principal)
+        """The accounts that the user may use. Raises GROUPS_OMITTED when they are none and that may be why."""
+        found = self._policy().entitlements(principal)
+        if not found and principal.groups_omitted:
+            raise no_account(principal)
+        return found
 
     async def issue(
         self, principal: Principal, alias: str, refused_access_key_id: str = "", sealed_token: str = ""

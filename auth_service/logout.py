@@ -4,23 +4,15 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 
-from auth_service.adapters.jwks import VerificationKey
 from auth_service.adapters.signatures import check_signature
 from auth_service.domain.access_tokens import parse
 from auth_service.domain.issuers import Issuer
 from auth_service.domain.logout_tokens import check_logout_header, read_logout
+from auth_service.validation import KeyFinder
 from servicekit.errors import Reason, ServiceError
 from servicekit.revocations import Revocation
 
 REVOKED_BY: Final = "backchannel-logout"
-
-
-class KeyFinder(Protocol):
-    """The keys of one issuer."""
-
-    async def find(self, key_id: str) -> VerificationKey:
-        """The key of that id. Raises ServiceError."""
-        ...
 
 
 class Revoker(Protocol):

@@ -23,6 +23,9 @@ class AuthSettings(GrpcServiceSettings):
     oauth_issuer: str | None = Field(default=None, validation_alias="OAUTH_ISSUER")
     oauth_audience: str | None = Field(default=None, validation_alias="OAUTH_AUDIENCE")
     oauth_jwks_url: str | None = Field(default=None, validation_alias="OAUTH_JWKS_URL")
+    oauth_preset: str = Field(default="generic", validation_alias="OAUTH_PRESET")
+    oauth_client_ids: tuple[str, ...] = Field(default=(), validation_alias="OAUTH_CLIENT_IDS")
+    oauth_scope_prefix: str = Field(default="", validation_alias="OAUTH_SCOPE_PREFIX")
     issuers_file: Path | None = None
     policy_file: Path | None = None
     signing_keys_dir: Path | None = None
@@ -61,8 +64,6 @@ class AuthSettings(GrpcServiceSettings):
             raise ValueError("AUTH_POLICY_FILE is required")
         if (self.issuers_file is None) == (self.oauth_issuer is None):
             raise ValueError("set either AUTH_ISSUERS_FILE or OAUTH_ISSUER")
-        if self.oauth_issuer is not None and self.oauth_audience is None:
-            raise ValueError("OAUTH_ISSUER needs OAUTH_AUDIENCE")
         return self
 
     @property
@@ -95,13 +96,26 @@ class AuthSettings(GrpcServiceSettings):
         """The issuers table's one entry that the OAUTH_* names describe."""
         entry: dict[str, object] = {
             "issuer": self.oauth_issuer,
+            "preset": self.oauth_preset,
             "audiences": [name.strip() for name in (self.oauth_audience or "").split(",") if name.strip()],
+            "jwks_url": self.oauth_jwks_url or None,
+            "client_ids": self.oauth_client_ids,
+            "scope_prefix": self.oauth_scope_prefix,
+            "logout_audiences": self.logout_audiences,
         }
-        if self.logout_audiences:
-            entry["logout_audiences"] = list(self.logout_audiences)
-        if self.oauth_jwks_url:
-            entry["jwks_url"] = self.oauth_jwks_url
-        return entry
+        return {name: value for name, value in entry.items() if value}
+
+
+# The variable of each field of `single_issuer`, for telling where a fault is.
+VARIABLE_OF_FIELD: Final[Mapping[str, str]] = {
+    "issuer": "OAUTH_ISSUER",
+    "preset": "OAUTH_PRESET",
+    "audiences": "OAUTH_AUDIENCE",
+    "jwks_url": "OAUTH_JWKS_URL",
+    "client_ids": "OAUTH_CLIENT_IDS",
+    "scope_prefix": "OAUTH_SCOPE_PREFIX",
+    "logout_audiences": "AUTH_LOGOUT_AUDIENCES",
+}
 
 
 class AdministratorSettings(ServiceSettings):

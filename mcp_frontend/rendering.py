@@ -43,6 +43,7 @@ _WORDS: Final[dict[Reason, str]] = {
     Reason.TOKEN_SIGNATURE_INVALID: _SIGN_IN_AGAIN,
     Reason.TOKEN_CLAIMS_REFUSED: _SIGN_IN_AGAIN,
     Reason.TOKEN_REVOKED: _SIGN_IN_AGAIN,
+    Reason.TOKEN_INACTIVE: _SIGN_IN_AGAIN,
     Reason.SCOPE_INSUFFICIENT: "The sign-in does not cover this tool. Reconnect this server and agree to its request.",
     Reason.EMAIL_MISMATCH: "The client names another person than the one who signed in. Reconnect this server.",
     Reason.ISSUER_UNAVAILABLE: "The company's identity provider does not answer now. Try again{soon}.",
@@ -51,6 +52,10 @@ _WORDS: Final[dict[Reason, str]] = {
     Reason.ACCOUNT_NOT_ALLOWED: (
         "That account is not one of the user's, or none was named and there is no default. "
         "Set profile_name, or the account in a resource's address, to one of: {accounts}."
+    ),
+    Reason.GROUPS_OMITTED: (
+        "This user is in so many groups that the identity provider leaves them all out of the sign-in, so no AWS "
+        "account can be found for them. The administrator of this server can have fewer groups sent, or roles."
     ),
     Reason.REGION_NOT_ALLOWED: "That region may not be used with this account. Set region to one of: {regions}.",
     Reason.SCAN_LIMIT_EXCEEDED: "The query was not run, to bound what queries cost: {message}.",

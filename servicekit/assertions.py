@@ -65,6 +65,7 @@ def sign(
         "token_sid": principal.session_id,
         "token_iat": principal.token_issued_at_s,
         "permissions": compact(principal.permissions),
+        "groups_omitted": principal.groups_omitted,
     }
     if sealed_token:
         claims[_SEALED_TOKEN] = sealed_token
@@ -217,4 +218,5 @@ def _to_principal(claims: dict[str, Any]) -> Principal:
         session_id=str(claims.get("token_sid", "")),
         token_issued_at_s=int(claims.get("token_iat", 0)),
         permissions=expand(claims["permissions"]),
+        groups_omitted=bool(claims.get("groups_omitted", False)),
     )

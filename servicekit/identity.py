@@ -32,6 +32,8 @@ class Principal:
     unauthenticated: bool = False
     permissions: frozenset[Permission] = frozenset()
     """What the policy allows the user in at least one account, within the scopes."""
+    groups_omitted: bool = False
+    """The token lists no groups because they are too many, so what they would give is not given."""
     # About the token at hand, by which its sign-in may be ended before it: see servicekit.revocations.
     token_subject: str = field(default="", compare=False)
     """The token's own `sub`; differs from `subject` where the issuer's users are known by another claim."""

@@ -9,7 +9,7 @@ from typing import Any, Final
 import yaml
 from pydantic import ValidationError
 
-from auth_service.domain.issuers import Issuer, build_issuers
+from auth_service.domain.issuers import Issuer, IssuersFaulty, build_issuers
 from auth_service.domain.policy import Policy, PolicyError, build_policy
 from servicekit.lifecycle import ConfigurationError
 
@@ -46,17 +46,16 @@ def read_policy(path: Path, excluded_strategies: Mapping[str, str], partitions: 
 
 
 def read_issuers(path: Path) -> dict[str, Issuer]:
-    """The issuers table in a YAML file with the one key `issuers`. Raises ConfigurationError."""
+    """The issuers table in a YAML file with the one key `issuers`. Raises ConfigurationError listing every fault."""
     document = _read_yaml(path)
     entries = document.get("issuers")
     if set(document) != {"issuers"} or not isinstance(entries, list) or not entries:
         raise ConfigurationError(f"{path}: must have the one key issuers, a list")
     try:
         return build_issuers(entries)
-    except ValidationError as error:
-        raise ConfigurationError(_describe(path, error)) from None
-    except (ValueError, AttributeError) as error:
-        raise ConfigurationError(f"{path}: {error}") from None
+    except IssuersFaulty as error:
+        places = ((".".join(map(str, ("issuers", *place))), message) for place, message in error.faults)
+        raise ConfigurationError("\n".join(f"{path}: {place}: {message}" for place, message in places)) from None
 
 
 class WatchedPolicy:

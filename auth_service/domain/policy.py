@@ -113,12 +113,12 @@ class Policy:
     def entitlement(self, principal: Principal, alias: str) -> Entitlement:
         """The account of that alias (empty: the user's default).
 
-        Raises ACCESS_NONE when the user may use no account, ACCOUNT_NOT_ALLOWED when not this one, PERMISSION_MISSING
-        when this one for nothing.
+        Raises ACCESS_NONE or GROUPS_OMITTED when the user may use no account, ACCOUNT_NOT_ALLOWED when not this one,
+        PERMISSION_MISSING when this one for nothing.
         """
         covering = self.covering(principal)
         if not covering:
-            raise ServiceError(Reason.ACCESS_NONE, "no AWS account is assigned to this user")
+            raise no_account(principal)
         default = _default(covering)
         wanted = alias or default
         if wanted is not None and any(wanted in grant.accounts for grant, _ in covering):
@@ -253,3 +253,10 @@ def _some(aliases: Sequence[str]) -> str:
     """The aliases, and how many more there are."""
     left = len(aliases) - _MAX_NAMED_ACCOUNTS
     return ", ".join(aliases[:_MAX_NAMED_ACCOUNTS]) + (f" and {left} more" if left > 0 else "")
+
+
+def no_account(principal: Principal) -> ServiceError:
+    """The refusal of a user to whom no grant gives anything, and why where that can be said."""
+    if principal.groups_omitted:
+        return ServiceError(Reason.GROUPS_OMITTED, "the token lists none of the user's groups: they are too many")
+    return ServiceError(Reason.ACCESS_NONE, "no AWS account is assigned to this user")

@@ -43,6 +43,7 @@ class TokenSigner:
             "scope": " ".join(scopes),
             "jti": secrets.token_urlsafe(16),
             "email": user.email,
+            "email_verified": True,
             "name": user.full_name,
             "groups": list(user.groups),
         }

@@ -10,10 +10,11 @@ from auth_service.adapters.jwks import VerificationKey
 from auth_service.adapters.sealing_keys import SealingKeys
 from auth_service.adapters.signing_keys import SigningKeys
 from auth_service.authentication import TokenAuthenticator, Voucher
-from auth_service.domain.issuers import Issuer
+from auth_service.domain.issuers import build_issuers
 from auth_service.domain.policy import Policy
 from auth_service.revocation import Revocations
 from auth_service.sealing import TokenSealing
+from auth_service.validation import TokenValidator
 from servicekit.errors import Reason, ServiceError
 from servicekit.permissions import EVERYTHING
 from tests.kit.issuer import SigningKey, ec_key, ed25519_key, encode, encode_raw, rsa_key
@@ -35,6 +36,7 @@ CLAIMS: Final[Mapping[str, Any]] = {
     "iat": NOW_S - 10,
     "exp": NOW_S + 600,
     "email": "Alice@Example.com",
+    "email_verified": True,
     "groups": ["ops", "dev"],
 }
 
@@ -76,20 +78,26 @@ class KeysInHand:
 class TokenDesk:
     """The authenticator and what it depends on."""
 
-    def __init__(self, policy: Policy | None = None, **settings: Any) -> None:
-        """With a policy, tokens are sealed for those accounts of it that need them."""
+    def __init__(
+        self, entry: Mapping[str, Any] | None = None, *, policy: Policy | None = None, **settings: Any
+    ) -> None:
+        """`entry` is one of the issuers table; without it, the issuer is a generic one with these settings.
+
+        With a policy, tokens are sealed for those accounts of it that need them.
+        """
         self.clock = Clock()
         self.keys = KeysInHand()
-        self.issuer = Issuer(issuer=ISSUER, audiences=(AUDIENCE,), **settings)
+        (self.issuer,) = build_issuers([entry or {"issuer": ISSUER, "audiences": [AUDIENCE], **settings}]).values()
         self.policy = policy
         self.sealing = TokenSealing(SealingKeys(None), self._policy_in_force, self.clock) if policy else None
-        self.revocations = Revocations({ISSUER: self.issuer}, None, clock=self.clock)
+        self.revocations = Revocations({self.issuer.issuer: self.issuer}, None, clock=self.clock)
+        self.validator = TokenValidator(
+            {self.issuer.issuer: self.issuer}, {self.issuer.issuer: self.keys}, {}, required_scopes=(SCOPE,)
+        )
         self.authenticator = TokenAuthenticator(
-            {ISSUER: self.issuer},
-            {ISSUER: self.keys},
+            self.validator,
             Voucher(SigningKeys(None), "cloudwatch-service", self.sealing),
             self.revocations,
-            required_scopes=(SCOPE,),
             permissions=lambda _: EVERYTHING,
             clock=self.clock,
         )

@@ -29,6 +29,7 @@ def default_claims(issuer: str, audience: str) -> dict[str, Any]:
         "exp": now_s + 600,
         "jti": str(uuid.uuid4()),
         "email": "alice@example.com",
+        "email_verified": True,
         "groups": ["developers"],
     }
 

@@ -219,7 +219,7 @@ def policy(strategy: str) -> Policy:
 
 
 async def test_an_assertion_carries_the_token_sealed_where_an_account_needs_it() -> None:
-    desk = TokenDesk(policy("web_identity"))
+    desk = TokenDesk(policy=policy("web_identity"))
     presented = token()
     verdict = await desk.authenticator.authenticate(presented, "")
     sealed = read_sealed_token(verdict.assertion)
@@ -235,8 +235,8 @@ async def test_an_assertion_carries_the_token_sealed_where_an_account_needs_it()
 
 async def test_an_assertion_carries_nothing_where_no_account_of_the_user_needs_it() -> None:
     for desk, presented in (
-        (TokenDesk(policy("assume_role")), token()),
-        (TokenDesk(policy("web_identity")), token({"groups": ["dev"]})),
+        (TokenDesk(policy=policy("assume_role")), token()),
+        (TokenDesk(policy=policy("web_identity")), token({"groups": ["dev"]})),
     ):
         verdict = await desk.authenticator.authenticate(presented, "")
         assert read_sealed_token(verdict.assertion) == ""
@@ -244,7 +244,7 @@ async def test_an_assertion_carries_nothing_where_no_account_of_the_user_needs_i
 
 
 async def test_a_changed_policy_ends_remembered_verdicts() -> None:
-    desk = TokenDesk(policy("assume_role"))
+    desk = TokenDesk(policy=policy("assume_role"))
     presented = token()
     first = await desk.authenticator.authenticate(presented, "")
     assert await desk.authenticator.authenticate(presented, "") is first

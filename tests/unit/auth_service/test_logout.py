@@ -11,6 +11,7 @@ from auth_service.domain.issuers import Issuer
 from auth_service.domain.logout_tokens import EVENT
 from auth_service.logout import BackchannelLogout
 from auth_service.revocation import Revocations
+from auth_service.validation import TokenValidator
 from servicekit.errors import Reason, ServiceError
 from servicekit.identity import Principal
 from servicekit.permissions import EVERYTHING
@@ -140,11 +141,9 @@ async def test_neither_forged_tokens_nor_tokens_of_another_kind_end_anything() -
 async def test_a_logout_token_is_no_access_token() -> None:
     desk = Desk()
     authenticator = TokenAuthenticator(
-        desk.issuers,
-        {ISSUER: desk.keys},
+        TokenValidator(desk.issuers, {ISSUER: desk.keys}, {}, required_scopes=(SCOPE,)),
         Voucher(SigningKeys(None), "cloudwatch-service"),
         desk.revocations,
-        required_scopes=(SCOPE,),
         permissions=lambda _: EVERYTHING,
         clock=desk.clock,
     )

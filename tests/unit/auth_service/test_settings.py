@@ -10,11 +10,10 @@ from botocore import UNSIGNED
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from auth_service.app import _sts_client, check
+from auth_service.app import _sts_client, check, read_table
 from auth_service.settings import load
 from servicekit.lifecycle import ConfigurationError
 from servicekit.settings import SettingsError
-from servicekit.tls import CertificateError
 from tests.kit.tls import CertificateAuthority
 
 POLICY = """
@@ -57,6 +56,7 @@ def test_the_plans_names_make_one_issuer(monkeypatch: pytest.MonkeyPatch) -> Non
     check(settings)
     assert settings.single_issuer() == {
         "issuer": "https://idp.example.com",
+        "preset": "generic",
         "audiences": ["https://mcp.example.com/mcp", "api://mcp"],
         "jwks_url": "https://idp.example.com/keys",
     }
@@ -75,7 +75,6 @@ def test_only_the_callers_of_the_design_are_admitted_by_default() -> None:
         ({"AUTH_POLICY_FILE": None}, "AUTH_POLICY_FILE is required"),
         ({"OAUTH_ISSUER": None}, "set either AUTH_ISSUERS_FILE or OAUTH_ISSUER"),
         ({"AUTH_ISSUERS_FILE": "issuers.yaml"}, "set either AUTH_ISSUERS_FILE or OAUTH_ISSUER"),
-        ({"OAUTH_AUDIENCE": None}, "OAUTH_ISSUER needs OAUTH_AUDIENCE"),
         ({"ENABLE_AUTH": "false", "AUTH_LISTEN_ADDRESS": "0.0.0.0:1"}, "ALLOW_UNAUTHENTICATED_REMOTE"),
         ({"AUTH_ISSUER": "https://idp.example.com"}, "AUTH_ISSUER: no such setting"),
     ],
@@ -93,8 +92,13 @@ def test_incomplete_settings_are_refused(
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"OAUTH_ISSUER": "http://idp.example.com"}, "OAUTH_ISSUER, OAUTH_AUDIENCE, OAUTH_JWKS_URL: .*must be https"),
-        ({"OAUTH_AUDIENCE": " , "}, "OAUTH_ISSUER, OAUTH_AUDIENCE, OAUTH_JWKS_URL: .*at least 1 item"),
+        ({"OAUTH_ISSUER": "http://idp.example.com"}, "OAUTH_ISSUER: .*must be https"),
+        ({"OAUTH_JWKS_URL": "http://idp.example.com"}, "OAUTH_JWKS_URL: .*must be https"),
+        ({"OAUTH_AUDIENCE": " , "}, "OAUTH_AUDIENCE: at least 1 item"),
+        ({"OAUTH_AUDIENCE": None}, "OAUTH_AUDIENCE: at least 1 item"),
+        ({"OAUTH_PRESET": "nobody"}, "OAUTH_PRESET: no such preset: nobody; there are generic, entra-v1"),
+        ({"OAUTH_PRESET": "okta"}, "OAUTH_ISSUER: is not of the form https://<domain>/oauth2/"),
+        ({"OAUTH_PRESET": "cognito", "OAUTH_AUDIENCE": None}, "OAUTH_CLIENT_IDS: without audiences"),
         ({"AUTH_POLICY_FILE": "nowhere.yaml"}, "cannot read nowhere.yaml"),
         ({"AUTH_SIGNING_KEYS_DIR": "nowhere"}, "nowhere holds no signing keys"),
         ({"AUTH_SEALING_KEYS_DIR": "nowhere"}, "nowhere holds no sealing keys"),
@@ -112,8 +116,47 @@ def test_what_the_settings_point_to_is_checked(
 
 def test_certificates_are_checked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AUTH_TLS_CERT_FILE", "nowhere.pem")
-    with pytest.raises(CertificateError):
+    with pytest.raises(ConfigurationError, match=r"nowhere\.pem"):
         check(load())
+
+
+def test_every_fault_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    change(
+        monkeypatch,
+        {
+            "AUTH_TLS_CERT_FILE": "nowhere.pem",
+            "AUTH_SIGNING_KEYS_DIR": "nowhere",
+            "AUTH_POLICY_FILE": "nowhere.yaml",
+            "OAUTH_PRESET": "entra-v2",
+            "OAUTH_ISSUER": "https://login.microsoftonline.com/common/v2.0",
+            "OAUTH_AUDIENCE": None,
+            "OAUTH_JWKS_URL": "http://idp.example.com/keys",
+        },
+    )
+    with pytest.raises(ConfigurationError) as caught:
+        check(load())
+    lines = str(caught.value).splitlines()
+    expected = ("nowhere.pem", "nowhere holds", "OAUTH_ISSUER", "OAUTH_AUDIENCE", "OAUTH_JWKS_URL", "nowhere.yaml")
+    assert len(lines) == len(expected)
+    for line, part in zip(lines, expected, strict=True):
+        assert part in line
+
+
+def test_a_preset_by_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    change(
+        monkeypatch,
+        {
+            "OAUTH_PRESET": "cognito",
+            "OAUTH_ISSUER": "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_AbCdEfGhI",
+            "OAUTH_AUDIENCE": None,
+            "OAUTH_CLIENT_IDS": "1h57kf5cpq17m0eml12EXAMPLE, other",
+            "OAUTH_SCOPE_PREFIX": "https://mcp.example.com/mcp/",
+        },
+    )
+    (issuer,) = read_table(load()).values()
+    assert issuer.required_values == {"token_use": "access"}
+    assert issuer.client_ids == ("1h57kf5cpq17m0eml12EXAMPLE", "other")
+    assert issuer.scope_prefix == "https://mcp.example.com/mcp/"
 
 
 def test_without_authentication_neither_policy_nor_issuer_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:

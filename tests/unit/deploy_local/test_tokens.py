@@ -29,6 +29,7 @@ async def test_an_access_token_is_that_of_rfc_9068(browser: Browser, clock: Manu
         "iat": int(clock.now_s),
         "exp": int(clock.now_s) + 3600,
         "email": "alice@example.com",
+        "email_verified": True,
         "name": "Alice Payne",
         "groups": ["cw-payments"],
     }

@@ -149,7 +149,7 @@ def test_the_issuers_table(tmp_path: Path) -> None:
         ("issuers: {a: 1}", "must have the one key issuers"),
         ("issuers: [a]", "issuers.yaml"),
         ("other: []", "must have the one key issuers"),
-        ("issuers: [{issuer: https://a.example.com, audiences: []}]", "audiences: Tuple should have at least 1 item"),
+        ("issuers: [{issuer: https://a.example.com, audiences: []}]", "issuers.0.audiences: at least 1 item"),
         ("issuers: [{issuer: https://a.example.com, audiences: [x], secret: 1}]", "secret: Extra inputs"),
         ("issuers: [{issuer: http://a.example.com, audiences: [x]}]", "must be https"),
         ("issuers: [{issuer: https://a.example.com, audiences: [x], algorithms: [HS256]}]", "HS256"),

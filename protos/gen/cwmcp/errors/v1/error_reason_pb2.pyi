@@ -53,9 +53,11 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_EMAIL_MISMATCH: _ErrorReason.ValueType  # 27
     """The e-mail that the client named is not the token's."""
     ERROR_REASON_ISSUER_UNAVAILABLE: _ErrorReason.ValueType  # 28
-    """The issuer's keys cannot be had now, so nothing can be said of the token."""
+    """The issuer's keys, or its word on an opaque token, cannot be had now, so nothing can be said of the token."""
     ERROR_REASON_TOKEN_REVOKED: _ErrorReason.ValueType  # 29
     """The sign-in was ended before its token: the user has logged out, or an administrator has revoked it."""
+    ERROR_REASON_TOKEN_INACTIVE: _ErrorReason.ValueType  # 30
+    """The issuer says that the opaque token is not, or no longer, good."""
     ERROR_REASON_ASSERTION_INVALID: _ErrorReason.ValueType  # 40
     """The identity assertion is missing, forged, expired or meant for another service."""
     ERROR_REASON_ACCESS_NONE: _ErrorReason.ValueType  # 41
@@ -73,6 +75,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     where known, account, regions (those of the account where the user has it) and scope (when the token's scopes are
     what limits).
     """
+    ERROR_REASON_GROUPS_OMITTED: _ErrorReason.ValueType  # 47
+    """The user may use no account, and the token lists no groups because they are too many, which may be why."""
     ERROR_REASON_ROLE_REFUSED: _ErrorReason.ValueType  # 60
     """AWS refused to issue credentials for the account's role."""
     ERROR_REASON_ACCOUNT_MISCONFIGURED: _ErrorReason.ValueType  # 61
@@ -128,9 +132,11 @@ ERROR_REASON_SCOPE_INSUFFICIENT: ErrorReason.ValueType  # 26
 ERROR_REASON_EMAIL_MISMATCH: ErrorReason.ValueType  # 27
 """The e-mail that the client named is not the token's."""
 ERROR_REASON_ISSUER_UNAVAILABLE: ErrorReason.ValueType  # 28
-"""The issuer's keys cannot be had now, so nothing can be said of the token."""
+"""The issuer's keys, or its word on an opaque token, cannot be had now, so nothing can be said of the token."""
 ERROR_REASON_TOKEN_REVOKED: ErrorReason.ValueType  # 29
 """The sign-in was ended before its token: the user has logged out, or an administrator has revoked it."""
+ERROR_REASON_TOKEN_INACTIVE: ErrorReason.ValueType  # 30
+"""The issuer says that the opaque token is not, or no longer, good."""
 ERROR_REASON_ASSERTION_INVALID: ErrorReason.ValueType  # 40
 """The identity assertion is missing, forged, expired or meant for another service."""
 ERROR_REASON_ACCESS_NONE: ErrorReason.ValueType  # 41
@@ -148,6 +154,8 @@ ERROR_REASON_PERMISSION_MISSING: ErrorReason.ValueType  # 45
 where known, account, regions (those of the account where the user has it) and scope (when the token's scopes are
 what limits).
 """
+ERROR_REASON_GROUPS_OMITTED: ErrorReason.ValueType  # 47
+"""The user may use no account, and the token lists no groups because they are too many, which may be why."""
 ERROR_REASON_ROLE_REFUSED: ErrorReason.ValueType  # 60
 """AWS refused to issue credentials for the account's role."""
 ERROR_REASON_ACCOUNT_MISCONFIGURED: ErrorReason.ValueType  # 61
