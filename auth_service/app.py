@@ -20,6 +20,8 @@ from cwmcp.auth.v1 import revocation_service_pb2_grpc as revocation_grpc
 from cwmcp.auth.v1 import signing_key_service_pb2_grpc as signing_key_grpc
 
 from auth_service.adapters.claimed_keys import ClaimedKeys
+from auth_service.adapters.client_authentication import ClientAuthentication
+from auth_service.adapters.introspection import TokenIntrospector
 from auth_service.adapters.jwks import JwksCache
 from auth_service.adapters.local_profile import LocalProfile
 from auth_service.adapters.policy_file import WatchedPolicy, read_issuers, read_policy
@@ -72,7 +74,7 @@ def check(settings: AuthSettings) -> None:
     if settings.enable_auth:
         readings += [
             lambda: SealingKeys(settings.sealing_keys_dir),
-            lambda: _check_exchange_secrets(read_table(settings)),
+            lambda: _check_secrets(read_table(settings)),
             lambda: read_policy(_policy_file(settings), settings.excluded_strategies(), settings.partitions),
         ]
     faults = []
@@ -191,7 +193,7 @@ async def _with_authentication(
     revocations: Revocations,
     stack: AsyncExitStack,
 ) -> tuple[Authenticator, CredentialIssuer]:
-    _check_exchange_secrets(issuers)
+    _check_secrets(issuers)
     if settings.allow_token_claims:
         stack.enter_context(stamping(development="token_claims"))
         _log.warning("AUTH_ALLOW_TOKEN_CLAIMS=true: AWS keys are taken out of users' tokens; for development only")
@@ -232,8 +234,18 @@ async def open_validator(
     required_scopes: Sequence[str],
     http: aiohttp.ClientSession,
 ) -> AsyncIterator[TokenValidator]:
-    """The checks of the issuers' tokens, with what they need from the issuers over HTTP."""
-    yield TokenValidator(issuers, keys, {}, required_scopes=required_scopes)
+    """The checks of the issuers' tokens; those who have opaque tokens are asked about them."""
+    async with AsyncExitStack() as stack:
+        introspectors = {
+            name: TokenIntrospector(
+                http, name, issuer.introspection.endpoint, ClientAuthentication(name, issuer.introspection)
+            )
+            for name, issuer in issuers.items()
+            if issuer.introspection is not None
+        }
+        for introspector in introspectors.values():
+            stack.push_async_callback(introspector.close)
+        yield TokenValidator(issuers, keys, introspectors, required_scopes=required_scopes)
 
 
 async def _strategies(
@@ -326,15 +338,23 @@ def read_table(settings: AuthSettings) -> dict[str, Issuer]:
         raise ConfigurationError("\n".join(f"{variable}: {message}" for variable, message in faults)) from None
 
 
-def _check_exchange_secrets(issuers: Mapping[str, Issuer]) -> None:
-    """Raises ConfigurationError when a secret for a token exchange cannot be read."""
-    for issuer in issuers.values():
-        if issuer.token_exchange and issuer.token_exchange.client_secret_file:
-            try:
-                read_secret(issuer.token_exchange.client_secret_file)
-            except ServiceError as error:
-                path = issuer.token_exchange.client_secret_file
-                raise ConfigurationError(f"{issuer.issuer}: {error.message}: {path}") from None
+def _check_secrets(issuers: Mapping[str, Issuer]) -> None:
+    """Raises ConfigurationError naming every secret that is needed at an issuer and cannot be read."""
+    faults = []
+    for name, issuer in issuers.items():
+        try:
+            if issuer.introspection is not None:
+                ClientAuthentication(name, issuer.introspection)
+        except ConfigurationError as error:
+            faults.append(f"{name}: {error}")
+        path = issuer.token_exchange.client_secret_file if issuer.token_exchange else None
+        try:
+            if path is not None:
+                read_secret(path)
+        except ServiceError as error:
+            faults.append(f"{name}: {error.message}: {path}")
+    if faults:
+        raise ConfigurationError("\n".join(faults))
 
 
 def _warn_of_tokens_shown_to_aws(policy: Policy, issuers: Mapping[str, Issuer]) -> None:

@@ -1,8 +1,8 @@
 """From a bearer to a vouched-for user, and the short memory of the outcome; `auth_service.validation` has the checks.
 
 A verdict is remembered by the token's SHA-256 for at most a minute and never beyond the token's end. Whether its
-sign-in was ended meanwhile is asked each time. While that cannot be known for sure, nothing is remembered and assertions are
-short.
+sign-in was ended meanwhile is asked each time. While that cannot be known for sure, nothing is remembered and
+assertions are short.
 """
 
 import hashlib

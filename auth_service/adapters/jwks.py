@@ -5,7 +5,6 @@ PyJWT's own client is not used: it blocks the event loop, and a flood of unknown
 """
 
 import asyncio
-import json
 import logging
 import time
 from collections.abc import Callable
@@ -15,17 +14,13 @@ from typing import Any, Final
 import aiohttp
 import jwt
 
+from auth_service.adapters.issuer_documents import FAILURES, FetchFailed, discover, get_json
 from servicekit.errors import Reason, ServiceError
 
 _log = logging.getLogger(__name__)
-_MAX_BYTES: Final = 256 * 1024
 _MAX_KEYS: Final = 64
 _KEY_TYPES: Final = ("RSA", "EC", "OKP")
 _MINIMUM_RSA_BITS: Final = 2_048
-
-
-class _FetchFailed(Exception):
-    """The issuer did not answer with usable keys; the message says how."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,42 +115,14 @@ class JwksCache:
         """Replace the keys, or note the failure; raises nothing, so that nobody needs to collect it."""
         self._tried_at_s = self._clock()
         try:
-            url = self._jwks_url or await self._discover()
-            keys = _usable_keys(await self._get_json(url))
-        except (_FetchFailed, aiohttp.ClientError, TimeoutError, ValueError, RecursionError) as error:
+            timeout_s = self._times.timeout_s
+            url = self._jwks_url or await discover(self._http, self._issuer, "jwks_uri", timeout_s)
+            keys = usable_keys(await get_json(self._http, url, timeout_s))
+        except FAILURES as error:
             self._last_try_failed = True
             _log.warning("cannot fetch the keys of %s: %s", self._issuer, str(error) or type(error).__name__)
             return
         self._keys, self._fetched_at_s, self._last_try_failed = keys, self._clock(), False
-
-    async def _discover(self) -> str:
-        """The jwks_uri of the issuer's OpenID discovery document (OpenID Connect Discovery 1.0, section 4)."""
-        document = await self._get_json(f"{self._issuer.rstrip('/')}/.well-known/openid-configuration")
-        if document.get("issuer") != self._issuer:
-            raise _FetchFailed("its discovery document is of another issuer")
-        url = document.get("jwks_uri")
-        if not isinstance(url, str) or not url.startswith(("https://", "http://")):
-            raise _FetchFailed("its discovery document names no jwks_uri")
-        if url.startswith("http://") and not self._issuer.startswith("http://"):
-            raise _FetchFailed("its jwks_uri is not https")
-        return url
-
-    async def _get_json(self, url: str) -> dict[str, Any]:
-        timeout = aiohttp.ClientTimeout(total=self._times.timeout_s)
-        headers = {"Accept": "application/json"}
-        async with self._http.get(url, timeout=timeout, allow_redirects=False, headers=headers) as response:
-            if response.status != 200:
-                raise _FetchFailed(f"HTTP status {response.status}")
-            chunks, size = [], 0
-            async for chunk in response.content.iter_chunked(16_384):
-                size += len(chunk)
-                if size > _MAX_BYTES:
-                    raise _FetchFailed(f"more than {_MAX_BYTES} bytes")
-                chunks.append(chunk)
-        document = json.loads(b"".join(chunks))
-        if not isinstance(document, dict):
-            raise _FetchFailed("no JSON object")
-        return document
 
     def _unavailable(self) -> ServiceError:
         wait_s = max(1.0, self._times.cooldown_s - (self._clock() - self._tried_at_s))
@@ -163,8 +130,8 @@ class JwksCache:
         return ServiceError(Reason.ISSUER_UNAVAILABLE, message, retry_after_s=wait_s)
 
 
-def _usable_keys(document: dict[str, Any]) -> dict[str, VerificationKey]:
-    """The asymmetric signing keys with an id. Raises _FetchFailed when there is none."""
+def usable_keys(document: dict[str, Any]) -> dict[str, VerificationKey]:
+    """The asymmetric signing keys with an id. Raises FetchFailed when there is none."""
     entries = document.get("keys")
     keys: dict[str, VerificationKey] = {}
     for entry in entries[:_MAX_KEYS] if isinstance(entries, list) else ():
@@ -181,5 +148,5 @@ def _usable_keys(document: dict[str, Any]) -> dict[str, VerificationKey]:
             continue
         keys[key_id] = VerificationKey(public, entry["kty"], entry.get("alg"))
     if not keys:
-        raise _FetchFailed("no usable signing keys")
+        raise FetchFailed("no usable signing keys")
     return keys

@@ -75,6 +75,24 @@ class KeysInHand:
         return self._keys[key_id]
 
 
+class AnswersInHand:
+    """What an issuer says of opaque tokens, without a network."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.active: dict[str, Mapping[str, Any]] = {}
+        self.failure: ServiceError | None = None
+
+    async def introspect(self, token: str) -> Mapping[str, Any]:
+        """As TokenIntrospector does."""
+        self.asked.append(token)
+        if self.failure is not None:
+            raise self.failure
+        if token not in self.active:
+            raise ServiceError(Reason.TOKEN_INACTIVE, "not active")
+        return self.active[token]
+
+
 class TokenDesk:
     """The authenticator and what it depends on."""
 
@@ -91,8 +109,12 @@ class TokenDesk:
         self.policy = policy
         self.sealing = TokenSealing(SealingKeys(None), self._policy_in_force, self.clock) if policy else None
         self.revocations = Revocations({self.issuer.issuer: self.issuer}, None, clock=self.clock)
+        self.answers = AnswersInHand()
         self.validator = TokenValidator(
-            {self.issuer.issuer: self.issuer}, {self.issuer.issuer: self.keys}, {}, required_scopes=(SCOPE,)
+            {self.issuer.issuer: self.issuer},
+            {self.issuer.issuer: self.keys},
+            {self.issuer.issuer: self.answers},
+            required_scopes=(SCOPE,),
         )
         self.authenticator = TokenAuthenticator(
             self.validator,

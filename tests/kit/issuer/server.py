@@ -65,13 +65,17 @@ class Issuer:
         self.audience = audience
         self.keys: list[SigningKey] = list(keys) or [rsa_key()]
         self.opaque_tokens: dict[str, dict[str, Any]] = {}
+        self.introspections: list[Mapping[str, str]] = []
+        """The forms of introspection requests whose client was admitted."""
+        self.client_key: SigningKey | None = None
+        """With this key the client proves itself, instead of with its secret (RFC 7523)."""
         self.fetches: Counter[str] = Counter()
         self.exchanges: list[dict[str, str]] = []
         """The requests for an exchange, without their tokens and secrets."""
         self.exchanged_claims: dict[str, Any] = {}
         """Changes to the claims of the tokens that an exchange gives."""
         self.url = ""
-        self._client_credentials = client_credentials
+        self.client_credentials = client_credentials
         self._encode = quote_plus if form_encoded_credentials else str
         self._port = port
         self._documents: dict[str, Document] = {}
@@ -121,7 +125,7 @@ class Issuer:
 
     def mint_opaque(self, token: str, claims: Mapping[str, Any] | None = None) -> str:
         """Make an opaque token known to introspection, with alice's claims changed by what is given."""
-        active = {"active": True, **default_claims(self.url, self.audience)}
+        active = {"active": True, "token_type": "Bearer", **default_claims(self.url, self.audience)}
         self.opaque_tokens[token] = overridden(active, claims or {})
         return token
 
@@ -219,8 +223,7 @@ class Issuer:
     async def _exchange(self, request: web.BaseRequest) -> web.Response:
         form = {name: str(value) for name, value in (await request.post()).items()}
         self.exchanges.append({name: value for name, value in form.items() if name in _SHOWN})
-        posted = (form.get("client_id", ""), form.get("client_secret", ""))
-        if not self._is_known(request) and posted != self._client_credentials:
+        if not self._is_admitted(request, form):
             return web.json_response({"error": "invalid_client"}, status=401)
         if form.get("grant_type") != _EXCHANGE:
             return web.json_response({"error": "unsupported_grant_type"}, status=400)
@@ -235,12 +238,32 @@ class Issuer:
         answer = {"access_token": self.mint(new), "issued_token_type": form.get("requested_token_type")}
         return web.json_response({**answer, "token_type": "Bearer", "expires_in": 600})
 
-    def _is_known(self, request: web.BaseRequest) -> bool:
-        expected = base64.b64encode(":".join(map(self._encode, self._client_credentials)).encode()).decode()
-        return request.headers.get("Authorization") == f"Basic {expected}"
-
     async def _introspect(self, request: web.BaseRequest) -> web.Response:
-        if not self._is_known(request):
+        form = {name: str(value) for name, value in (await request.post()).items()}
+        if not self._is_admitted(request, form):
             return web.json_response({"error": "invalid_client"}, status=401)
-        token = (await request.post()).get("token")
-        return web.json_response(self.opaque_tokens.get(str(token), {"active": False}))
+        self.introspections.append(form)
+        return web.json_response(self.opaque_tokens.get(form.get("token", ""), {"active": False}))
+
+    def _is_admitted(self, request: web.BaseRequest, form: Mapping[str, str]) -> bool:
+        """By secret in the header or the form (RFC 6749, 2.3.1), or by a signed assertion (RFC 7523)."""
+        client_id, secret = self.client_credentials
+        if self.client_key is not None:
+            return self._is_assertion_good(form.get("client_assertion", ""), client_id)
+        pair = f"{self._encode(client_id)}:{self._encode(secret)}"
+        basic = f"Basic {base64.b64encode(pair.encode()).decode()}"
+        posted = form.get("client_id"), form.get("client_secret")
+        return request.headers.get("Authorization") == basic or posted == self.client_credentials
+
+    def _is_assertion_good(self, assertion: str, client_id: str) -> bool:
+        key = self.client_key
+        if key is None:
+            return False
+        required = {"require": ["iss", "sub", "aud", "exp", "iat", "jti"]}
+        try:
+            claims = jwt.decode(
+                assertion, key.private.public_key(), algorithms=[key.algorithm], audience=self.url, options=required
+            )
+        except jwt.PyJWTError:
+            return False
+        return bool(claims["iss"] == claims["sub"] == client_id and claims["exp"] - claims["iat"] <= 60)

@@ -134,7 +134,9 @@ PROVIDERS: Final[Mapping[str, Provider]] = {
         ),
     ),
     "okta": Provider(
-        entry={"preset": "okta", "issuer": "https://acme.okta.com/oauth2/aus9o8wzkhckw9TLa0h7", "audiences": [AUDIENCE]},
+        entry={
+            "preset": "okta", "issuer": "https://acme.okta.com/oauth2/aus9o8wzkhckw9TLa0h7", "audiences": [AUDIENCE],
+        },
         header={"alg": "RS256", "kid": "rsa-1"},
         claims={
             "ver": 1, "jti": "AT.0mP4JKAZX1iACIT4vbEDF7LpvDVjxypPMf0D7uX39RE", "aud": AUDIENCE,
