@@ -1,18 +1,24 @@
 """`python -m auth_service`: runs the service; `--check-config` only validates its configuration.
 
-With `explain-access`, or a command of `administration`, it does that and ends.
+With a command first it runs that and ends: `explain-token`, `explain-access`, or `revoke`, which talks to a running
+service.
 """
 
 import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
 
-from auth_service import administration, explain_access
+from auth_service import administration, explain_access, explain_token
 from auth_service.app import check, open_service
 from auth_service.settings import load
 from servicekit.lifecycle import main
 
+_COMMANDS: Final[Mapping[str, Callable[[Sequence[str]], int]]] = {
+    explain_access.COMMAND: explain_access.main,
+    explain_token.COMMAND: explain_token.main,
+    **dict.fromkeys(administration.COMMANDS, administration.main),
+}
+
 if __name__ == "__main__":
-    if sys.argv[1:2] == [explain_access.COMMAND]:
-        sys.exit(explain_access.main(sys.argv[2:]))
-    if sys.argv[1:2] and sys.argv[1] in administration.COMMANDS:
-        sys.exit(administration.main(sys.argv[2:]))
-    sys.exit(main("auth_service", load, open_service, check))
+    command = _COMMANDS.get(sys.argv[1]) if len(sys.argv) > 1 else None
+    sys.exit(command(sys.argv[2:]) if command else main("auth_service", load, open_service, check))

@@ -10,6 +10,7 @@ from pydantic_settings import SettingsConfigDict
 
 from auth_service.domain.accounts import Partition, partition_of
 from servicekit import settings as shared
+from servicekit.permissions import BASE_SCOPE
 from servicekit.settings import Address, GrpcServiceSettings, ServiceSettings
 
 _PARTITION_PROFILE: Final = re.compile(rf"({'|'.join(get_args(Partition))})=(\S+)")
@@ -31,7 +32,7 @@ class AuthSettings(GrpcServiceSettings):
     signing_keys_dir: Path | None = None
     sealing_keys_dir: Path | None = None
     allow_token_claims: bool = False
-    required_scopes: tuple[str, ...] = ("aws:cloudwatch",)
+    required_scopes: tuple[str, ...] = (BASE_SCOPE,)
     assertion_audience: str = "cloudwatch-service"
     aws_region: str = Field(default="us-east-1", validation_alias="AWS_REGION")
     aws_profile: str | None = Field(default=None, validation_alias="AWS_PROFILE")

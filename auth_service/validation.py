@@ -1,4 +1,4 @@
-"""The checks of an access token as a list of named steps: run in order here, and one by one by `explain_token`.
+"""The checks of an access token as a list of named steps: run in order here, and one by one by `token_explanation`.
 
 Cheap steps come first; nothing reaches an issuer before the token is well-formed and of a listed issuer. An opaque
 token is shown only to the one issuer whose prefix it has, and what that says of it passes the checks of a JWT's claims.
@@ -107,7 +107,7 @@ class TokenValidator:
         self._issuers = issuers
         self._keys = keys
         self._introspectors = introspectors
-        self._required_scopes = tuple(required_scopes)
+        self.required_scopes = tuple(required_scopes)
         asked = [(issuer.introspection.token_prefix, issuer) for issuer in issuers.values() if issuer.introspection]
         self._issuers_asked = sorted(asked, key=lambda entry: len(entry[0]), reverse=True)
         self._of_jwts = (
@@ -169,9 +169,9 @@ class TokenValidator:
 
     def _check_scopes(self, at: Examination) -> None:
         scopes = read_scopes(at.said)
-        missing = [scope for scope in self._required_scopes if not opens(scope, scopes)]
+        missing = [scope for scope in self.required_scopes if not opens(scope, scopes)]
         if missing:
-            needed = " ".join(self._required_scopes)
+            needed = " ".join(self.required_scopes)
             message = f"the token lacks the scope {' '.join(missing)}"
             raise ServiceError(Reason.SCOPE_INSUFFICIENT, message, details={"scope": needed})
 

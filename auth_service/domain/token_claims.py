@@ -5,7 +5,7 @@ The types and bounds of claims are those of RFC 7519, RFC 8725 and RFC 9068. A r
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 from auth_service.domain.issuers import TYPED, Issuer
 from auth_service.domain.user_tokens import find_claim
@@ -17,7 +17,7 @@ _MAX_GROUPS: Final = 500
 # Seconds since 1970; what lies beyond the year 2200 is no date.
 _LATEST_TIME_S: Final = 7_258_118_400
 # Claims by which providers mark their access tokens: Cognito's token_use, Keycloak's typ.
-_MARKERS: Final = frozenset({"token_use", "typ"})
+MARKERS: Final = frozenset({"token_use", "typ"})
 _VERIFIED: Final = (True, "true", "1")
 _BETWEEN_USER_CLAIMS: Final = "|"
 
@@ -65,7 +65,7 @@ def check_audience(said: Statement, now_s: float) -> None:
 
 def check_kind(said: Statement, now_s: float) -> None:
     """Where `typ` does not prove an access token, no ID token, refresh token or logout token may pass for one."""
-    if said.token_type in TYPED or not _MARKERS.isdisjoint(said.issuer.required_values):
+    if said.token_type in TYPED or not MARKERS.isdisjoint(said.issuer.required_values):
         return
     claims = said.claims
     if "nonce" in claims or "at_hash" in claims or "events" in claims:
@@ -137,7 +137,7 @@ def read_principal(said: Statement) -> Principal:
         client_id=first_text(claims, issuer.client_claims),
         token_subject=first_text(claims, ("sub",)),
         session_id=first_text(claims, issuer.session_claims),
-        token_issued_at_s=int(_time(claims, "iat", 0.0)),
+        token_issued_at_s=int(claims["iat"]) if _is_time(claims.get("iat")) else 0,
         groups_omitted=are_groups_omitted(said),
     )
 
@@ -200,9 +200,13 @@ def _time(claims: Mapping[str, Any], name: str, otherwise: float | None = None) 
     value = claims.get(name)
     if value is None and otherwise is not None:
         return otherwise
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < _LATEST_TIME_S:
+    if not _is_time(value):
         raise _refused(f"{name} is not a time")
     return float(value)
+
+
+def _is_time(value: object) -> TypeGuard[int | float]:
+    return not isinstance(value, bool) and isinstance(value, int | float) and 0 <= value < _LATEST_TIME_S
 
 
 def _refused(message: str) -> ServiceError:
