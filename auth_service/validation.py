@@ -171,7 +171,7 @@ class TokenValidator:
         scopes = read_scopes(at.said)
         missing = [scope for scope in self.required_scopes if not opens(scope, scopes)]
         if missing:
-            needed = " ".join(self.required_scopes)
+            needed = " ".join(map(at.known_issuer.as_requested, self.required_scopes))
             message = f"the token lacks the scope {' '.join(missing)}"
             raise ServiceError(Reason.SCOPE_INSUFFICIENT, message, details={"scope": needed})
 

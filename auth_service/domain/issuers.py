@@ -92,6 +92,8 @@ class Issuer(BaseModel):
     scope_claims: ClaimPaths = ("scope", "scp")
     scope_prefix: str = ""
     """What the provider puts before the scopes of this product; scopes without it are not ours."""
+    scope_request_prefix: str = ""
+    """What clients must put before a scope to ask for it, where tokens do not show it (Entra ID)."""
     client_claims: ClaimPaths = ("client_id", "azp", "cid", "appid")
     session_claims: ClaimPaths = ("sid",)
     """Where access tokens name the session that a back-channel logout ends."""
@@ -110,6 +112,10 @@ class Issuer(BaseModel):
     def accepted_logout_audiences(self) -> frozenset[str]:
         """For whom logout tokens may be."""
         return frozenset(self.logout_audiences or (*self.client_ids, *self.audiences))
+
+    def as_requested(self, scope: str) -> str:
+        """A scope of this product as a client must ask this issuer for it."""
+        return f"{self.scope_request_prefix or self.scope_prefix}{scope}"
 
     @field_validator("algorithms")
     @classmethod

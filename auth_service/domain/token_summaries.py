@@ -146,16 +146,11 @@ def _values(said: Statement, now_s: float) -> str:
     wanted = said.issuer.required_values
     if not wanted:
         return "no claim must have a certain value"
+    found = {path: find_claim(said.claims, path) for path in wanted}
     return ", ".join(
-        f"{path} is {value}"
-        if find_claim(said.claims, path) == value
-        else f"{path} must be {value}, is {_other(said, path)}"
+        f"{path} is {value}" if found[path] == value else f"{path} must be {value}, is {shape(found[path])}"
         for path, value in wanted.items()
     )
-
-
-def _other(said: Statement, path: str) -> str:
-    return shape(find_claim(said.claims, path))
 
 
 CLAIM_SUMMARIES: Final[Mapping[str, Callable[[Statement, float], str]]] = {

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from auth_service.domain.presets import PRESETS
-from servicekit.errors import Reason
+from servicekit.errors import Reason, ServiceError
 from servicekit.identity import Principal, derive_user_id
 from tests.kit.issuer import OMIT, encode, encode_raw, tamper_claims, tamper_signature
 from tests.kit.issuer.tokens import overridden
@@ -172,3 +172,19 @@ async def test_the_same_object_id_in_another_tenant_is_another_user(name: str) -
     issuer = provider.entry["issuer"].replace(tenant, other)
     there = await principal_of(name, {"iss": issuer, "tid": other}, issuer=issuer)
     assert here.user_id != there.user_id
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "scope"),
+    [
+        ("generic", {}, "aws:cloudwatch"),
+        ("cognito", {}, "cloudwatch-mcp/aws:cloudwatch"),
+        ("entra-v2", {"scope_request_prefix": "api://cloudwatch-mcp/"}, "api://cloudwatch-mcp/aws:cloudwatch"),
+    ],
+)
+async def test_a_missing_scope_is_named_as_a_client_must_ask_for_it(
+    name: str, settings: Mapping[str, Any], scope: str
+) -> None:
+    with pytest.raises(ServiceError) as caught:
+        await principal_of(name, {"@scope": "other"}, **settings)
+    assert caught.value.details == {"scope": scope}

@@ -89,8 +89,8 @@ async def test_nothing_of_the_tokens_content_is_said(name: str, bad: Changes) ->
 async def test_a_line_for_every_check_and_for_the_user() -> None:
     explanation = await explained(TokenDesk(), token())
     assert [finding.name for finding in explanation.findings] == [
-        "form", "issuer", "algorithm", "type", "key id", "key", "signature", "issuer named", "times", "audience", "kind",
-        "client", "user", "values", "scopes", "groups", "e-mail", "user id", "accounts",
+        "form", "issuer", "algorithm", "type", "key id", "key", "signature", "issuer named", "times", "audience",
+        "kind", "client", "user", "values", "scopes", "groups", "e-mail", "user id", "accounts",
     ]  # fmt: skip
     assert {finding.outcome for finding in explanation.findings} == {Outcome.PASSED, Outcome.TOLD}
     assert explanation.accounts == ["webshop", "payments"]
