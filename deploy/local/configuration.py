@@ -70,7 +70,7 @@ def read(environment: Mapping[str, str] = os.environ) -> Configuration:
 
 def _is_for_children(name: str) -> bool:
     return (
-        name in ("PATH", "HOME", "LOG_LEVEL")
+        name in ("PATH", "HOME", "LOG_LEVEL", "OAUTH_PRESET", "OAUTH_CLIENT_IDS", "OAUTH_SCOPE_PREFIX")
         or name.startswith("OTEL_")
         or name in ("AUTH_GRACE_PERIOD_S", "CLOUDWATCH_GRACE_PERIOD_S", "FRONTEND_GRACE_PERIOD_S")
     )
