@@ -62,6 +62,8 @@ class Verdict:
     remembered_until_s: float
     policy: Policy | None = field(default=None, repr=False)
     """By which it was decided what the assertion permits, and whether it carries the user's token."""
+    stated_email: str = field(default="", repr=False)
+    """The token's e-mail, also where it is not vouched for and therefore not the principal's."""
 
 
 class Authenticator(Protocol):
@@ -145,7 +147,7 @@ class TokenAuthenticator:
             verdict = await self._judge(token, digest)
         await self._ended.ensure_known()
         self._check_ended(verdict, digest)
-        email = verdict.principal.email
+        email = verdict.stated_email
         if claimed_email and email and claimed_email.casefold() != email.casefold():
             raise ServiceError(Reason.EMAIL_MISMATCH, "the e-mail named by the client is not that of the token")
         return verdict
@@ -174,10 +176,11 @@ class TokenAuthenticator:
             raise
 
     async def _validate(self, token: str) -> Verdict:
-        principal, expires_at_s = await self._validator.validate(token, self._clock())
+        valid = await self._validator.validate(token, self._clock())
         lifetime_s = assertions.MAX_LIFETIME_S if self._ended.is_current else _UNSURE_ASSERTION_LIFETIME_S
-        permitted = replace(principal, permissions=self._permissions(principal))
-        return self._voucher.vouch(permitted, expires_at_s, self._clock(), token, lifetime_s)
+        permitted = replace(valid.principal, permissions=self._permissions(valid.principal))
+        verdict = self._voucher.vouch(permitted, valid.ends_at_s, self._clock(), token, lifetime_s)
+        return replace(verdict, stated_email=valid.stated_email)
 
 
 class NoAuthentication:

@@ -25,6 +25,7 @@ from auth_service.domain.token_claims import (
     Check,
     Statement,
     end_of_token_s,
+    first_text,
     read_principal,
     read_scopes,
 )
@@ -92,6 +93,17 @@ class Step:
     """The steps without which this one has nothing to look at."""
 
 
+@dataclass(frozen=True, slots=True)
+class ValidToken:
+    """What a token said that passed all checks."""
+
+    principal: Principal
+    ends_at_s: float
+    """Unix seconds, leeway included."""
+    stated_email: str
+    """Its e-mail, whether or not anybody vouches for that: good for refusing, never for granting."""
+
+
 class TokenValidator:
     """The checks of the listed issuers' tokens."""
 
@@ -130,8 +142,8 @@ class TokenValidator:
         """The checks of such a token, in order."""
         return self._of_opaque_tokens if self._issuers_asked and is_opaque(token) else self._of_jwts
 
-    async def validate(self, token: str, now_s: float) -> tuple[Principal, float]:
-        """The user, and when the token ends (Unix seconds, leeway included).
+    async def validate(self, token: str, now_s: float) -> ValidToken:
+        """What a good token says.
 
         Raises ServiceError: TOKEN_*, SCOPE_INSUFFICIENT, ISSUER_UNAVAILABLE, of the first check that fails.
         """
@@ -141,7 +153,8 @@ class TokenValidator:
             if outcome is not None:
                 await outcome
         said = examination.said
-        return read_principal(said), end_of_token_s(said)
+        stated_email = first_text(said.claims, said.issuer.email_claims)
+        return ValidToken(read_principal(said), end_of_token_s(said), stated_email)
 
     def _of_what_it_says(self, needed: str) -> list[Step]:
         checks = [Step(name, partial(_check_claims, check), (needed,)) for name, check in CLAIM_CHECKS.items()]

@@ -6,7 +6,7 @@ import httpx2
 import pytest
 
 from tests.e2e.conftest import Person
-from tests.kit.issuer import Issuer, ec_key, tamper_signature
+from tests.kit.issuer import OMIT, Issuer, ec_key, tamper_signature
 from tests.kit.services import Deployment
 
 LIST = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
@@ -84,6 +84,17 @@ async def test_a_claimed_email_must_be_the_tokens(deployment: Deployment, alice:
         for email, status in (("alice@example.com", 200), ("ALICE@example.com", 200), ("bob@example.com", 400)):
             alice.headers = {"X-User-Email": email}
             assert (await alice.post(LIST)).status_code == status, email
+
+
+async def test_a_user_of_too_many_groups_is_told_why_there_is_no_account(
+    deployment: Deployment, alice: Person, issuer: Issuer
+) -> None:
+    """As Entra ID sends it: a pointer instead of the groups. The sign-in stands; the tools say what is the matter."""
+    many = {"groups": OMIT, "_claim_names": {"groups": "src1"}, "aud": deployment.mcp_url}
+    alice.token = issuer.mint(many)
+    async with deployment.running():
+        assert "in so many groups" in await alice.failure("list_accounts")
+        assert "in so many groups" in await alice.failure("get_active_alarms", region="us-east-1")
 
 
 async def test_foreign_hosts_and_origins_are_refused(deployment: Deployment, alice: Person) -> None:

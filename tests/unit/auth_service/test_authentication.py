@@ -80,6 +80,9 @@ async def test_odd_groups_and_unverified_emails(
         ({}, "bob@example.com", False),
         ({}, "alice@example.com ", False),
         ({"email": OMIT}, "bob@example.com", True),
+        ({"email_verified": OMIT}, "alice@example.com", True),
+        ({"email_verified": OMIT}, "bob@example.com", False),
+        ({"email_verified": False}, "bob@example.com", False),
     ],
 )
 async def test_an_email_that_the_client_names_must_be_the_tokens(

@@ -21,7 +21,14 @@ from tests.kit.gate import Gate
 NOW_S = 1_800_000_000
 ME = "cloudwatch-service"
 ALICE = Principal(
-    "u-alice", "https://idp.example.com", "alice|1", "alice@example.com", ("ops", "dev"), ("aws:cloudwatch",), "chat"
+    "u-alice",
+    "https://idp.example.com",
+    "alice|1",
+    "alice@example.com",
+    ("ops", "dev"),
+    ("aws:cloudwatch",),
+    "chat",
+    groups_omitted=True,
 )
 KEY = Ed25519PrivateKey.generate()
 OTHER_KEY = Ed25519PrivateKey.generate()

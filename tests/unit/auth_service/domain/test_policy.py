@@ -1,5 +1,6 @@
 """Who may use which account: deny by default, and rules that an operator can trust."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -108,6 +109,15 @@ def test_a_user_of_no_account_is_told_nothing_of_any(alias: str) -> None:
     error = refusal(policy({"groups": ["ops"], "accounts": ["dev"]}), user(), alias)
     assert (error.reason, dict(error.details)) == (Reason.ACCESS_NONE, {})
     assert "dev" not in error.message
+
+
+@pytest.mark.parametrize("alias", ["", "dev"])
+def test_a_user_whose_groups_are_left_out_is_told_that_this_may_be_why(alias: str) -> None:
+    rules = policy({"groups": ["ops"], "accounts": ["dev"]}, {"emails": ["a@example.com"], "accounts": ["audit"]})
+    many = replace(user(), groups_omitted=True)
+    assert refusal(rules, many, alias).reason is Reason.GROUPS_OMITTED
+    assert rules.entitlement(replace(many, email="a@example.com"), "").alias == "audit"
+    assert refusal(rules, replace(many, email="a@example.com"), "dev").reason is Reason.ACCOUNT_NOT_ALLOWED
 
 
 FAULTS: dict[str, dict[str, Any]] = {
