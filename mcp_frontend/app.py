@@ -89,7 +89,7 @@ async def open_service(settings: FrontendSettings) -> AsyncIterator[None]:
         )
         calls = RunningCalls()
         charts = await stack.enter_async_context(chart_worker())
-        requests = UserRequests(Backends.over(cloudwatch), charts, settings.call_timeout_s)
+        requests = UserRequests(Backends.over(cloudwatch), charts, settings.call_timeout_s, settings.call_limits)
         handlers = ContextHandlers(requests, now=lambda: datetime.now(UTC))
         mcp = McpApplication(Tools(requests), handlers, settings.max_body_bytes)
         await stack.enter_async_context(mcp.running())

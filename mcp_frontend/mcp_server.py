@@ -13,10 +13,11 @@ from starlette.types import Receive, Scope, Send
 
 from mcp_frontend.context_handlers import ContextHandlers
 from mcp_frontend.edge import WANTS_STREAM_KEY
-from mcp_frontend.rendering import cancelled_text
+from mcp_frontend.rendering import cancelled_text, explain
 from mcp_frontend.tools import INSTRUCTIONS, definitions, find_tool
 from mcp_frontend.tools.tool import error_result, refusal, run
 from mcp_frontend.user_requests import Context, UserRequests
+from servicekit.errors import ServiceError
 from servicekit.telemetry import attributes
 
 SERVER_NAME: Final = "cloudwatch-mcp"
@@ -42,7 +43,10 @@ class Tools:
         with self._requests.serving(context, f"tools/call {tool.name}", facts) as request:
             result = refusal(tool, request.call.principal)
             if result is None:
-                result = await request.until_cancelled(run(tool, params.arguments or {}, request.tool_call))
+                try:
+                    result = await request.until_cancelled(run(tool, params.arguments or {}, request.tool_call))
+                except ServiceError as error:  # its turn did not come
+                    result = error_result(explain(error))
             if result is None:
                 return error_result(cancelled_text())
             if result.is_error:

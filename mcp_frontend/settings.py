@@ -6,6 +6,7 @@ from typing import Self
 from pydantic import Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from mcp_frontend.call_turns import CallLimits
 from mcp_frontend.challenges import ProtectedResource
 from mcp_frontend.http_server import HttpListener
 from servicekit import settings as shared
@@ -36,6 +37,9 @@ class FrontendSettings(ServiceSettings):
     max_body_bytes: int = Field(default=1 << 20, ge=1_024)
     call_timeout_s: float = Field(default=55.0, gt=0, le=600)
     """Below the 60 seconds that clients wait by default, so that a call ends with a reason."""
+    max_running_calls: int = Field(default=500, ge=0)
+    max_running_calls_per_user: int = Field(default=16, ge=0)
+    max_waiting_calls_per_user: int = Field(default=200, ge=0)
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
@@ -51,6 +55,11 @@ class FrontendSettings(ServiceSettings):
     def sign_in_servers(self) -> tuple[str, ...]:
         """The issuers to advertise."""
         return self.authorization_servers or ((self.oauth_issuer,) if self.oauth_issuer else ())
+
+    @property
+    def call_limits(self) -> CallLimits:
+        """How many calls run and wait in this process."""
+        return CallLimits(self.max_running_calls, self.max_running_calls_per_user, self.max_waiting_calls_per_user)
 
     @property
     def resource(self) -> ProtectedResource:

@@ -4,7 +4,7 @@ It must not know what the work is.
 """
 
 import logging
-from collections.abc import Awaitable, Iterator, Mapping
+from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
@@ -18,6 +18,7 @@ from opentelemetry.trace import Span
 from starlette.requests import Request
 
 from mcp_frontend.backends import Backends
+from mcp_frontend.call_turns import CallLimits, CallTurns
 from mcp_frontend.charts.worker import Charts
 from mcp_frontend.edge import CALL_KEY, WANTS_STREAM_KEY
 from mcp_frontend.rendering import cancelled_text, explain
@@ -54,15 +55,19 @@ class UserRequest:
     call: RunningCall
     tool_call: ToolCall
     span: Span
+    turns: CallTurns
 
-    async def until_cancelled(self, work: Awaitable[T]) -> T | None:
-        """The result of `work`, or None when the request is given up before there is one."""
-        result = await self.call.until_cancelled(work)
+    async def until_cancelled(self, work: Coroutine[Any, Any, T]) -> T | None:
+        """The result of `work` in the user's turn, or None when the request is given up before there is one.
+
+        Raises ServiceError when the turn does not come, and what the work raises.
+        """
+        result = await self.call.until_cancelled(self._in_turn(work))
         if result is None:
             self.span.set_attribute(attributes.ERROR_TYPE, "cancelled")
         return result
 
-    async def in_words(self, work: Awaitable[T]) -> T:
+    async def in_words(self, work: Coroutine[Any, Any, T]) -> T:
         """The result of `work`, which may raise AioRpcError or ServiceError. Raises MCPError that says what failed."""
         try:
             result = await self.until_cancelled(self._within_its_time(work))
@@ -74,7 +79,14 @@ class UserRequest:
             raise MCPError(REQUEST_CANCELLED, cancelled_text())
         return result
 
-    async def _within_its_time(self, work: Awaitable[T]) -> T:
+    async def _in_turn(self, work: Coroutine[Any, Any, T]) -> T:
+        try:
+            async with self.turns.turn(self.call.principal.user_id):
+                return await work
+        finally:
+            work.close()  # where its turn has not come, it has not begun; otherwise this does nothing
+
+    async def _within_its_time(self, work: Coroutine[Any, Any, T]) -> T:
         with deadline_in(self.tool_call.timeout_s), raising_service_errors():
             return await work
 
@@ -86,10 +98,13 @@ class UserRequest:
 class UserRequests:
     """Makes a UserRequest of each request that the edge has admitted."""
 
-    def __init__(self, backends: Backends, charts: Charts, call_timeout_s: float) -> None:
+    def __init__(
+        self, backends: Backends, charts: Charts, call_timeout_s: float, limits: CallLimits | None = None
+    ) -> None:
         self._backends = backends
         self._charts = charts
         self._call_timeout_s = call_timeout_s
+        self._turns = CallTurns(limits or CallLimits())
 
     @contextmanager
     def serving(self, context: Context, span_name: str, facts: Mapping[str, str]) -> Iterator[UserRequest]:
@@ -109,7 +124,7 @@ class UserRequests:
             acting_for(call.principal, call.assertion),
             _tracer.start_as_current_span(span_name, attributes=facts, record_exception=False) as span,
         ):
-            yield UserRequest(call, tool_call, span)
+            yield UserRequest(call, tool_call, span, self._turns)
 
 
 def in_words(error: ServiceError) -> MCPError:

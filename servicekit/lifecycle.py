@@ -15,6 +15,7 @@ from typing import Final, TypeVar
 import uvloop
 
 from servicekit import logs
+from servicekit.fair_threads import FairThreads
 from servicekit.settings import ServiceSettings, SettingsError
 from servicekit.tls import CertificateError
 
@@ -64,6 +65,7 @@ def main(
 async def _run(name: str, settings: S, open_service: Callable[[S], AbstractAsyncContextManager[None]]) -> int:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+    loop.set_default_executor(FairThreads())
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     service = open_service(settings)

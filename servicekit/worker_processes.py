@@ -14,6 +14,8 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar, TypeVarTuple
 
+from servicekit.fair_turns import FairTurns
+
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
@@ -23,20 +25,23 @@ class WorkerBroken(Exception):
 
 
 class WorkerProcesses:
-    """At most `max_workers` processes; further calls wait for their turn."""
+    """At most `max_workers` processes; further calls wait for their turn, their users served one after the other."""
 
-    def __init__(self, max_workers: int) -> None:
+    def __init__(
+        self, max_workers: int, *, max_waiting: int | None = None, max_waiting_per_user: int | None = None
+    ) -> None:
+        """How many calls may wait, of all users and of one; None is any number."""
         self._max_workers = max_workers
-        self._turn = asyncio.Semaphore(max_workers)
+        self._turns = FairTurns(max_workers, max_waiting=max_waiting, max_waiting_per_user=max_waiting_per_user)
         self._executor: ProcessPoolExecutor | None = None
 
     async def run(self, function: Callable[[*Ts], T], *args: *Ts) -> T:
         """What `function`, a function of a module, makes of `args` in a worker; both must be picklable.
 
         A cancelled call leaves at once; its work goes on to its end, and nobody else gets what it makes. Raises
-        WorkerBroken, and what the function raises.
+        WorkerBroken, ServiceError (TOO_MANY_CALLS) when too many wait, and what the function raises.
         """
-        async with self._turn:
+        async with self._turns.turn():
             try:
                 executor = self._executor = self._executor or self._start()
                 work = asyncio.get_running_loop().run_in_executor(executor, function, *args)

@@ -20,6 +20,7 @@ from aiobotocore.parsers import AioQueryParser, AioResponseParserFactory
 from botocore.parsers import ResponseParserError
 
 from cloudwatch_service.aws.promql_answers import PromqlParser
+from servicekit.fair_turns import FairTurns
 from servicekit.worker_processes import WorkerBroken, WorkerProcesses
 
 _log = logging.getLogger(__name__)
@@ -48,7 +49,7 @@ class AnswerParsers:
         self._packed = packed
         self._others = AioResponseParserFactory()
         self._others.set_parser_defaults(timestamp_parser=timestamp_parser)
-        self._turn = asyncio.Lock()
+        self._turn = FairTurns(1)
 
     def create_parser(self, protocol_name: str) -> "_Parser":
         """The parser of a protocol, such as "query" or "json"."""
@@ -64,7 +65,7 @@ class _Parser:
     """A botocore parser that leaves the event loop to others."""
 
     def __init__(
-        self, parser: Any, turn: asyncio.Lock, workers: WorkerProcesses, packed: Mapping[str, PackedParser]
+        self, parser: Any, turn: FairTurns, workers: WorkerProcesses, packed: Mapping[str, PackedParser]
     ) -> None:
         self._parser = parser
         self._turn = turn
@@ -81,7 +82,7 @@ class _Parser:
                 return await self._workers.run(pack, {**response, "headers": dict(response["headers"])})
             except WorkerBroken:
                 _log.exception("a large answer is parsed in the service itself")
-        async with self._turn:
+        async with self._turn.turn():
             return await asyncio.to_thread(self._parse_without_collecting, response, shape)
 
     def _parse_without_collecting(self, response: dict[str, Any], shape: Any) -> Any:

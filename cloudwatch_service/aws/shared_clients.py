@@ -27,6 +27,7 @@ from cloudwatch_service.aws.answers import AnswerParsers
 from cloudwatch_service.aws.metric_columns import OUTPUT_SHAPE, parse_metric_data
 from cloudwatch_service.aws.session import AwsService
 from servicekit.aws_http import UnredirectedHttpSession
+from servicekit.fair_turns import FairTurns
 from servicekit.worker_processes import WorkerProcesses
 
 OWN_MODELS: Final = str(Path(__file__).parent / "models")
@@ -34,6 +35,7 @@ OWN_MODELS: Final = str(Path(__file__).parent / "models")
 _SIGNED_BY: Final = re.compile(r"Credential=([^/]+)/")
 _MAX_ATTEMPTS: Final = 3
 _MAX_WORKERS: Final = 2
+_RESERVED_CONNECTIONS: Final = 20
 _UNAVAILABLE: Final = 503
 
 
@@ -69,6 +71,7 @@ class SharedClients:
     """The clients of this process, made on first use and closed together."""
 
     def __init__(self, *, max_connections: int = 200, connect_timeout_s: float = 3.0, read_timeout_s: float = 30.0):
+        """`max_connections` to each service in each region, and a few more for what must not wait for them."""
         self._workers = WorkerProcesses(_MAX_WORKERS)
         parsers = AnswerParsers(parse_timestamp, self._workers, {OUTPUT_SHAPE: parse_metric_data})
         session = aiobotocore.session.AioSession()
@@ -83,11 +86,13 @@ class SharedClients:
             read_timeout=read_timeout_s,
             # Not "standard": its retries come from a quota of the client, which one throttled user would use up.
             retries={"mode": "legacy", "total_max_attempts": _MAX_ATTEMPTS},
-            max_pool_connections=max_connections,
+            max_pool_connections=max_connections + _RESERVED_CONNECTIONS,
             parameter_validation=True,
             http_session_cls=UnredirectedHttpSession,
             user_agent_extra=f"cloudwatch-mcp/{version('cloudwatch-mcp')}",
         )
+        self._max_connections = max_connections
+        self._turns: dict[tuple[AwsService, str], FairTurns] = {}
         self._clients: dict[tuple[AwsService, str], Any] = {}
         self._opening: dict[tuple[AwsService, str], asyncio.Task[Any]] = {}
         self._regions: dict[str, frozenset[str]] = {}
@@ -111,6 +116,10 @@ class SharedClients:
             task = self._opening[service, region] = asyncio.create_task(self._open(service, region))
             task.add_done_callback(lambda _: self._opening.pop((service, region), None))
         return await asyncio.shield(task)
+
+    def turns(self, service: AwsService, region: str) -> FairTurns:
+        """Turns at the connections of a shared client. Calls that take none have the reserved connections."""
+        return self._turns.setdefault((service, region), FairTurns(self._max_connections))
 
     async def close(self) -> None:
         """Close every client and its connections."""

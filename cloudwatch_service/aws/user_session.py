@@ -100,7 +100,8 @@ class PooledSession:
         timeout_s = remaining_s(at_most_s=_CALL_TIMEOUT_S)
         client, name = await self._find(service, operation)
         with _as_service_errors(name, timeout_s):
-            async with asyncio.timeout(timeout_s), self._keys.bulkhead:
+            turns = self._clients.turns(service, self._region)
+            async with asyncio.timeout(timeout_s), self._keys.bulkhead, turns.turn(self._user_id):
                 return await self._call(client, operation, name, parameters, self._current, None)
 
     async def call_detached(self, service: AwsService, operation: str, **parameters: Any) -> dict[str, Any]:

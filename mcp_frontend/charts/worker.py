@@ -13,10 +13,12 @@ from typing import Final, Protocol
 
 from mcp_frontend.charts.chart import Chart
 from mcp_frontend.charts.job import DrawingError, draw_within
+from servicekit.errors import ServiceError
 from servicekit.worker_processes import WorkerBroken, WorkerProcesses
 
 _log = logging.getLogger(__name__)
-MAX_WAITING: Final = 8
+MAX_WAITING: Final = 16
+MAX_WAITING_PER_USER: Final = 4
 _DRAWING_TIMEOUT_S: Final = 20.0  # of one chart; the first one's includes the import of what draws
 
 
@@ -36,19 +38,17 @@ class ChartWorker:
     """Draws in one process of its own, and keeps a directory for it."""
 
     def __init__(self, *, drawing_timeout_s: float = _DRAWING_TIMEOUT_S) -> None:
-        self._workers = WorkerProcesses(1)
+        self._workers = WorkerProcesses(1, max_waiting=MAX_WAITING, max_waiting_per_user=MAX_WAITING_PER_USER)
         self._drawing_timeout_s = drawing_timeout_s
         self._directory: str | None = None
-        self._asked = 0
 
     async def draw(self, chart: Chart, within_s: float) -> bytes:
         """See Charts."""
-        if self._asked >= MAX_WAITING:
-            raise ChartError("too many charts are being drawn; ask again in a few seconds")
-        self._asked += 1
         try:
             async with asyncio.timeout(within_s):
                 return await self._workers.run(draw_within, chart, self._own_directory(), self._drawing_timeout_s)
+        except ServiceError as error:
+            raise ChartError("too many charts are being drawn; ask again in a few seconds") from error
         except TimeoutError as error:
             raise ChartError("drawing takes longer than the call may") from error
         except WorkerBroken as error:
@@ -60,8 +60,6 @@ class ChartWorker:
         except OSError as error:
             _log.warning("charts cannot be drawn: %s", error)
             raise ChartError("this server cannot draw now") from error
-        finally:
-            self._asked -= 1
 
     async def close(self) -> None:
         """End the process and remove its directory."""

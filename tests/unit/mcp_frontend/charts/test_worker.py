@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from mcp_frontend.charts.chart import Chart, Series
-from mcp_frontend.charts.worker import MAX_WAITING, ChartError, ChartWorker, chart_worker
+from mcp_frontend.charts.worker import MAX_WAITING_PER_USER, ChartError, ChartWorker, chart_worker
 
 CHART = Chart("t", "s", "v", 0, 60_000, (Series("a", array("q", [0, 60_000]), array("d", [1.0, 2.0]), 60),))
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -87,7 +87,7 @@ async def test_nobody_waits_longer_than_they_may(worker: ChartWorker) -> None:
 
 
 async def test_the_queue_is_bounded(worker: ChartWorker) -> None:
-    drawing = [worker.draw(CHART, WITHIN_S) for _ in range(MAX_WAITING + 1)]
+    drawing = [worker.draw(CHART, WITHIN_S) for _ in range(MAX_WAITING_PER_USER + 2)]  # one is drawn meanwhile
     *pngs, refused = await asyncio.gather(*drawing, return_exceptions=True)
     assert all(isinstance(png, bytes) for png in pngs)
     assert isinstance(refused, ChartError)
@@ -96,7 +96,7 @@ async def test_the_queue_is_bounded(worker: ChartWorker) -> None:
 
 
 async def test_calls_given_up_free_their_places(worker: ChartWorker) -> None:
-    waiting = [asyncio.create_task(worker.draw(CHART, WITHIN_S)) for _ in range(MAX_WAITING)]
+    waiting = [asyncio.create_task(worker.draw(CHART, WITHIN_S)) for _ in range(MAX_WAITING_PER_USER + 1)]
     await asyncio.sleep(0)
     for task in waiting:
         task.cancel()
