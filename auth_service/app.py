@@ -54,6 +54,7 @@ from servicekit.grpc_layers import ServiceRules
 from servicekit.grpc_server import HostedService, serving
 from servicekit.lifecycle import ConfigurationError
 from servicekit.logs import stamping
+from servicekit.refusals import RefusalLog
 from servicekit.revocation_gate import RevocationGate
 from servicekit.revocations import user_ids
 from servicekit.shared_state import check_files, open_shared_state
@@ -109,6 +110,8 @@ async def open_service(settings: AuthSettings) -> AsyncIterator[None]:
         else:
             authenticator, issuer = _without_authentication(settings, keys)
         stack.push_async_callback(issuer.close)
+        refusals = RefusalLog(logging.getLogger("auth_service.refusals"))
+        await stack.enter_async_context(in_background(refusals.keep_summing_up()))
         stack.callback(revocations.known.listen(lambda new: issuer.drop_users(user_ids(new))))
         feed = RevocationFeedServicer(revocations)
 
@@ -120,7 +123,7 @@ async def open_service(settings: AuthSettings) -> AsyncIterator[None]:
                 settings.listen_address,
                 settings.tls,
                 [
-                    *_services(settings, authenticator, issuer, keys),
+                    *_services(settings, authenticator, issuer, keys, issuers, refusals),
                     *_revocation_services(settings, revocations, feed, logout),
                 ],
                 settings.limits,
@@ -135,13 +138,18 @@ async def open_service(settings: AuthSettings) -> AsyncIterator[None]:
 
 
 def _services(
-    settings: AuthSettings, authenticator: Authenticator, issuer: CredentialIssuer, keys: SigningKeys
+    settings: AuthSettings,
+    authenticator: Authenticator,
+    issuer: CredentialIssuer,
+    keys: SigningKeys,
+    issuers: Mapping[str, Issuer],
+    refusals: RefusalLog,
 ) -> list[HostedService]:
     return [
         HostedService(
             "cwmcp.auth.v1.AuthenticationService",
             lambda server: authentication_grpc.add_AuthenticationServiceServicer_to_server(
-                AuthenticationServicer(authenticator), server
+                AuthenticationServicer(authenticator, issuers, refusals), server
             ),
             ServiceRules(frozenset(settings.callers_authentication)),
         ),

@@ -1,8 +1,10 @@
 """The composition root: builds everything once, in order; leaving it undoes it in reverse."""
 
 import datetime as dt
+import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from importlib.metadata import version
 
 import grpc
@@ -24,10 +26,16 @@ from cwmcp.cloudwatch.v1 import promql_service_pb2_grpc as promql_grpc
 
 from cloudwatch_service.aws.credentials import AuthServiceCredentials
 from cloudwatch_service.aws.pool import ClientPool
-from cloudwatch_service.aws.scan_control import ScanControl
+from cloudwatch_service.aws.scan_control import MAX_USERS, ScanControl
+from cloudwatch_service.aws.scan_ledger import InMemoryScanLedger, ScanLedger, SharedScanLedger
 from cloudwatch_service.aws.session import SessionSource
 from cloudwatch_service.aws.shared_clients import SharedClients
 from cloudwatch_service.catalog.reader import CatalogReader, CatalogSource
+from cloudwatch_service.quotas.leases import Leases, LocalLeases, SharedLeases
+from cloudwatch_service.quotas.query_slots import QuerySlots
+from cloudwatch_service.quotas.rates import LocalRates, Rates, SharedRates
+from cloudwatch_service.quotas.shared_lanes import SharedLanes
+from cloudwatch_service.quotas.user_limits import UserLimits
 from cloudwatch_service.revocation_watch import RevocationWatch
 from cloudwatch_service.rpc.accounts import AccountsServicer
 from cloudwatch_service.rpc.alarms import AlarmsServicer
@@ -47,8 +55,10 @@ from servicekit.grpc_client import connected
 from servicekit.grpc_errors import raising_service_errors
 from servicekit.grpc_layers import ServiceRules
 from servicekit.grpc_server import HostedService, serving
+from servicekit.refusals import RefusalLog
 from servicekit.revocation_gate import RevocationGate
 from servicekit.revocations import user_ids
+from servicekit.shared_state import SharedState, check_files, open_shared_state
 from servicekit.telemetry.setup import tracing
 
 _NAME = "cloudwatch-service"
@@ -58,11 +68,14 @@ _RETRIED = (
     ("cwmcp.auth.v1.CredentialService", "IssueCredentials"),
     ("cwmcp.auth.v1.CredentialService", "ListAccounts"),
 )
+# What ends something must not wait for what it ends.
+_UNLIMITED = ("/cwmcp.cloudwatch.v1.LogsService/StopQuery",)
 
 
 def check(settings: CloudwatchSettings) -> None:
-    """Read what the settings point to. Raises CertificateError."""
+    """Read what the settings point to. Raises CertificateError, ConfigurationError."""
     settings.tls.read()
+    check_files(settings.shared_state)
 
 
 @asynccontextmanager
@@ -75,6 +88,8 @@ async def open_service(settings: CloudwatchSettings) -> AsyncIterator[None]:
         )
         watch = RevocationWatch(RevocationFeedServiceStub(auth), max_outage_s=settings.shared_state_max_outage_s)
         await stack.enter_async_context(in_background(watch.keep_watching()))
+        state = await stack.enter_async_context(open_shared_state(settings.shared_state))
+        quotas = await stack.enter_async_context(_counting(settings, state))
         clients = SharedClients()
         stack.push_async_callback(clients.close)
         source = AuthServiceCredentials(CredentialServiceStub(auth))
@@ -83,7 +98,9 @@ async def open_service(settings: CloudwatchSettings) -> AsyncIterator[None]:
             source,
             default_region=settings.aws_region,
             limits=settings.pool_limits,
-            scan_control=ScanControl(settings.scan_limits),
+            scan_control=ScanControl(
+                settings.scan_limits, quotas.ledger, QuerySlots(settings.slot_limits, quotas.shared)
+            ),
         )
         stack.push_async_callback(pool.close)
         await stack.enter_async_context(in_background(pool.keep_dropping_idle()))
@@ -95,8 +112,9 @@ async def open_service(settings: CloudwatchSettings) -> AsyncIterator[None]:
             serving(
                 settings.listen_address,
                 settings.tls,
-                _services(settings, pool, catalog.get),
+                _services(settings, pool, catalog.get, quotas.lanes),
                 settings.limits,
+                inner=[quotas.of_users],
                 check=AssertionVerifier(_published_keys(auth)),
                 audiences_of=lambda _: (settings.own_name,),
                 gate=RevocationGate(watch.known, watch.ensure_known),
@@ -106,7 +124,47 @@ async def open_service(settings: CloudwatchSettings) -> AsyncIterator[None]:
         yield
 
 
-def _services(settings: CloudwatchSettings, sessions: SessionSource, catalog: CatalogSource) -> list[HostedService]:
+@dataclass(frozen=True, slots=True)
+class _Quotas:
+    """What counts calls, queries and bytes: in this process, or with `shared` in all replicas."""
+
+    of_users: UserLimits
+    ledger: ScanLedger
+    shared: SharedLeases | None
+    lanes: SharedLanes | None
+
+
+@asynccontextmanager
+async def _counting(settings: CloudwatchSettings, state: SharedState | None) -> AsyncIterator[_Quotas]:
+    """The quotas while open."""
+    refusals = RefusalLog(logging.getLogger("cloudwatch_service.refusals"))
+    per_minute = settings.max_calls_per_user_minute
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(in_background(refusals.keep_summing_up()))
+        leases: Leases = LocalLeases()
+        shared = lanes = None
+        rates: Rates | None = LocalRates(per_minute) if per_minute else None
+        ledger: ScanLedger = InMemoryScanLedger(MAX_USERS)
+        if state is not None:
+            leases = shared = SharedLeases(state)
+            await stack.enter_async_context(in_background(shared.keep_renewing()))
+            lanes = SharedLanes(state, shared)
+            rates = SharedRates(per_minute, state) if per_minute else None
+            ledger = SharedScanLedger(state, MAX_USERS)
+        of_users = UserLimits(
+            rates,
+            leases,
+            per_minute=per_minute,
+            at_a_time=settings.max_calls_at_a_time_per_user,
+            unlimited=_UNLIMITED,
+            refusals=refusals,
+        )
+        yield _Quotas(of_users, ledger, shared, lanes)
+
+
+def _services(
+    settings: CloudwatchSettings, sessions: SessionSource, catalog: CatalogSource, lanes: SharedLanes | None
+) -> list[HostedService]:
     registrations: dict[str, Callable[[grpc.aio.Server], None]] = {
         "AccountsService": lambda server: accounts_grpc.add_AccountsServiceServicer_to_server(
             AccountsServicer(sessions), server
@@ -125,7 +183,9 @@ def _services(settings: CloudwatchSettings, sessions: SessionSource, catalog: Ca
         "LogAnalysisService": lambda server: log_analysis_grpc.add_LogAnalysisServiceServicer_to_server(
             LogAnalysisServicer(sessions, _utc_now), server
         ),
-        "LogsService": lambda server: logs_grpc.add_LogsServiceServicer_to_server(LogsServicer(sessions), server),
+        "LogsService": lambda server: logs_grpc.add_LogsServiceServicer_to_server(
+            LogsServicer(sessions, lanes=lanes), server
+        ),
         "MetricAnalysisService": lambda server: analysis_grpc.add_MetricAnalysisServiceServicer_to_server(
             MetricAnalysisServicer(sessions, catalog, _utc_now), server
         ),

@@ -7,6 +7,7 @@ from pydantic_settings import SettingsConfigDict
 
 from cloudwatch_service.aws.pool import PoolLimits
 from cloudwatch_service.domain.scan_limits import ScanLimits
+from cloudwatch_service.quotas.query_slots import SlotLimits
 from servicekit import settings as shared
 from servicekit.settings import GrpcServiceSettings
 
@@ -28,6 +29,12 @@ class CloudwatchSettings(GrpcServiceSettings):
     max_users: int = Field(default=20_000, ge=1)
     max_idle_s: float = Field(default=900.0, gt=0)
     max_concurrent_calls_per_user: int = Field(default=10, ge=1)
+    max_calls_per_user_minute: int = Field(default=600, ge=0)
+    max_calls_at_a_time_per_user: int = Field(default=100, ge=0)
+    """In all accounts; those that wait for their turn are under way."""
+    max_queries_at_a_time_per_account: int = Field(default=25, ge=0)
+    max_queries_at_a_time_per_user: int = Field(default=15, ge=0)
+    """Logs Insights queries in one account and region."""
     max_scanned_gb_per_user_day: float = Field(default=2_000.0, ge=0)
     max_estimated_gb_per_query: float = Field(default=1_000.0, ge=0)
 
@@ -45,6 +52,11 @@ class CloudwatchSettings(GrpcServiceSettings):
             max_idle_s=self.max_idle_s,
             max_concurrent_calls_per_user=self.max_concurrent_calls_per_user,
         )
+
+    @property
+    def slot_limits(self) -> SlotLimits:
+        """How many Logs Insights queries run at a time in an account and region."""
+        return SlotLimits(self.max_queries_at_a_time_per_account, self.max_queries_at_a_time_per_user)
 
     @property
     def scan_limits(self) -> ScanLimits:

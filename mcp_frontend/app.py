@@ -21,6 +21,7 @@ from mcp_frontend.backends import Backends
 from mcp_frontend.challenges import METADATA_PATH, ProtectedResource, metadata_response
 from mcp_frontend.charts.worker import chart_worker
 from mcp_frontend.context_handlers import ContextHandlers
+from mcp_frontend.door import Door
 from mcp_frontend.edge import Edge
 from mcp_frontend.http_server import serving_http
 from mcp_frontend.mcp_server import McpApplication, Tools
@@ -29,8 +30,10 @@ from mcp_frontend.readiness import Readiness
 from mcp_frontend.running_calls import RunningCalls
 from mcp_frontend.settings import FrontendSettings
 from mcp_frontend.user_requests import UserRequests
+from servicekit.background import in_background
 from servicekit.grpc_client import connected
 from servicekit.lifecycle import ConfigurationError
+from servicekit.refusals import RefusalLog
 from servicekit.telemetry.setup import tracing
 
 _log = logging.getLogger(__name__)
@@ -87,6 +90,8 @@ async def open_service(settings: FrontendSettings) -> AsyncIterator[None]:
                 "cloudwatch_service": (cloudwatch, "cwmcp.cloudwatch.v1.AlarmsService"),
             }
         )
+        refusals = RefusalLog(logging.getLogger("mcp_frontend.refusals"))
+        await stack.enter_async_context(in_background(refusals.keep_summing_up()))
         calls = RunningCalls()
         charts = await stack.enter_async_context(chart_worker())
         requests = UserRequests(Backends.over(cloudwatch), charts, settings.call_timeout_s, settings.call_limits)
@@ -98,7 +103,9 @@ async def open_service(settings: FrontendSettings) -> AsyncIterator[None]:
             mcp,
             resource=settings.resource,
             origins=origins,
-            authentication=AuthServiceAuthentication(AuthenticationServiceStub(auth)),
+            authentication=Door(
+                AuthServiceAuthentication(AuthenticationServiceStub(auth)), settings.door_limits, refusals
+            ),
             calls=calls,
             requires_token=settings.enable_auth,
             max_body_bytes=settings.max_body_bytes,

@@ -15,15 +15,17 @@ _TIMEOUT_S: Final = 5.0
 
 
 class AuthServiceAuthentication:
-    """The edge's Authentication over gRPC."""
+    """The door's Authentication over gRPC."""
 
     def __init__(self, stub: Any) -> None:
         """`stub` is an async AuthenticationService stub."""
         self._stub = stub
 
-    async def authenticate(self, credentials: Credentials) -> RunningCall:
-        """See edge.Authentication."""
-        request = pb.AuthenticateRequest(access_token=credentials.token, claimed_email=credentials.claimed_email)
+    async def authenticate(self, credentials: Credentials, client_address: str) -> RunningCall:
+        """See door.Authentication."""
+        request = pb.AuthenticateRequest(
+            access_token=credentials.token, claimed_email=credentials.claimed_email, client_address=client_address
+        )
         with raising_service_errors():
             response = await self._stub.Authenticate(request, timeout=_TIMEOUT_S)
         return RunningCall(_to_principal(response.principal), response.assertion.encode("ascii"))

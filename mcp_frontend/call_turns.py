@@ -23,7 +23,7 @@ class CallLimits:
     """How many calls run in this process, of all users and of one, and how many of one wait; 0 is no limit."""
 
     max_running: int = 500
-    max_running_per_user: int = 16
+    max_running_per_user: int = 10
     max_waiting_per_user: int = 200
 
 

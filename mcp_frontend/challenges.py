@@ -97,6 +97,12 @@ def unavailable(error: ServiceError) -> Response:
     return _refusal(503, "temporarily_unavailable", message, {"Retry-After": str(wait_s)})
 
 
+def too_many_failures(retry_after_s: float) -> Response:
+    """429: a wrong token, from an address from which too many have come. Good tokens are never answered so."""
+    message = "too many wrong tokens came from this address; sign in again and wait before the next try"
+    return _refusal(429, "too_many_failures", message, {"Retry-After": str(math.ceil(retry_after_s))})
+
+
 def _challenge(resource: ProtectedResource, error: Mapping[str, str], scope: str | None = None) -> dict[str, str]:
     parameters = {
         **error,

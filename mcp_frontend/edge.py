@@ -8,7 +8,7 @@ removed here; what goes on is a RunningCall in the scope. The SDK's own bearer m
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from opentelemetry import context as otel_context
 from opentelemetry import propagate, trace
@@ -21,7 +21,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mcp_frontend import challenges
 from mcp_frontend.challenges import ProtectedResource
-from mcp_frontend.credentials import Credentials, MalformedCredentialsError, take_credentials
+from mcp_frontend.credentials import MalformedCredentialsError, take_credentials
+from mcp_frontend.door import Authentication, TooManyFailedSignInsError
 from mcp_frontend.origins import AllowedOrigins
 from mcp_frontend.running_calls import RequestId, RunningCall, RunningCalls
 from servicekit.deadlines import deadline_in
@@ -35,14 +36,6 @@ WANTS_STREAM_KEY: Final = "cwmcp.wants_stream"
 _BODY_TIMEOUT_S: Final = 15.0
 _PARSE_ERROR, _INVALID_REQUEST = -32700, -32600
 _tracer: Final = trace.get_tracer("mcp_frontend.edge")
-
-
-class Authentication(Protocol):
-    """Asks auth_service."""
-
-    async def authenticate(self, credentials: Credentials) -> RunningCall:
-        """A call for the verified user. Raises ServiceError."""
-        ...
 
 
 class MalformedMessageError(Exception):
@@ -125,7 +118,9 @@ class Edge:
         if self._requires_token and not credentials.token:
             return challenges.sign_in_required(self._resource)
         try:
-            call = await self._authentication.authenticate(credentials)
+            call = await self._authentication.authenticate(credentials, _client_address(scope))
+        except TooManyFailedSignInsError as error:
+            return challenges.too_many_failures(error.retry_after_s)
         except ServiceError as error:
             trace.get_current_span().set_attribute(attributes.REASON, error.reason.value)
             return challenges.refused(self._resource, error)
@@ -240,12 +235,16 @@ def _link_to_caller(headers: Headers) -> list[Link]:
     return [Link(found)] if found.is_valid else []
 
 
-def _describe(scope: Scope, headers: Headers) -> dict[str, str]:
+def _client_address(scope: Scope) -> str:
     client = scope.get("client")
+    return str(client[0]) if client else ""
+
+
+def _describe(scope: Scope, headers: Headers) -> dict[str, str]:
     return {
         attributes.HTTP_METHOD: scope["method"],
         attributes.HTTP_PATH: scope["path"],
-        attributes.CLIENT_ADDRESS: client[0] if client else "",
+        attributes.CLIENT_ADDRESS: _client_address(scope),
         attributes.USER_AGENT: headers.get("user-agent", "")[:256],
     }
 

@@ -25,6 +25,8 @@ class HttpListener:
     cert_file: Path | None = None
     key_file: Path | None = None
     max_connections: int = 5_000
+    trusted_proxies: tuple[str, ...] = ()
+    """Addresses and networks whose X-Forwarded-For is believed: the client is the last of it that is none of them."""
 
 
 class _Server(uvicorn.Server):
@@ -59,6 +61,8 @@ async def serving_http(
         access_log=False,
         log_config=None,
         server_header=False,
+        proxy_headers=bool(listener.trusted_proxies),
+        forwarded_allow_ips=list(listener.trusted_proxies),
         limit_concurrency=listener.max_connections,
         timeout_keep_alive=75,
         timeout_graceful_shutdown=5,

@@ -36,6 +36,8 @@ _WORDS: Final[dict[Reason, str]] = {
     ),
     Reason.PEER_NOT_ALLOWED: f"This server is set up wrongly: one part refuses another. {_ASK_ADMINISTRATOR}",
     Reason.TOO_MANY_CALLS: "Too many calls are under way. Wait for them to end, then try again{soon}.",
+    Reason.USER_RATE_EXCEEDED: "The call was not made: {message}. Call again{soon}, and ask for more with each call.",
+    Reason.USER_CALLS_EXCEEDED: "The call was not made: {message}. Wait until some have ended, then call again{soon}.",
     Reason.TOKEN_MALFORMED: _SIGN_IN_AGAIN,
     Reason.TOKEN_ISSUER_UNKNOWN: _SIGN_IN_AGAIN,
     Reason.TOKEN_AUDIENCE_WRONG: _SIGN_IN_AGAIN,
@@ -63,6 +65,7 @@ _WORDS: Final[dict[Reason, str]] = {
         "This user may not do this here: {message}. Repeating the call will not help, other tools may: list_accounts "
         "tells what is permitted. The administrator of this server can permit more."
     ),
+    Reason.QUERY_SLOTS_TAKEN: "The query was not run: {message}. Try again{soon}, with fewer queries at once.",
     Reason.ROLE_REFUSED: f"AWS refuses this user the role of the account. {_ASK_ADMINISTRATOR}",
     Reason.ACCOUNT_MISCONFIGURED: f"The account is not set up correctly in this server. {_ASK_ADMINISTRATOR}",
     Reason.AWS_ACCESS_DENIED: (

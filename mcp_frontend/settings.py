@@ -1,13 +1,15 @@
 """mcp_frontend's configuration. The only file of this service that knows names of environment variables."""
 
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from mcp_frontend.call_turns import CallLimits
 from mcp_frontend.challenges import ProtectedResource
+from mcp_frontend.door import DoorLimits
 from mcp_frontend.http_server import HttpListener
 from servicekit import settings as shared
 from servicekit.settings import ServiceSettings
@@ -37,9 +39,21 @@ class FrontendSettings(ServiceSettings):
     max_body_bytes: int = Field(default=1 << 20, ge=1_024)
     call_timeout_s: float = Field(default=55.0, gt=0, le=600)
     """Below the 60 seconds that clients wait by default, so that a call ends with a reason."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Ingresses whose X-Forwarded-For names the client: addresses or networks."""
+    max_failed_sign_ins_per_minute: int = Field(default=600, ge=0)
+    """From one client address."""
+    max_failed_sign_ins_per_minute_in_all: int = Field(default=6_000, ge=0)
     max_running_calls: int = Field(default=500, ge=0)
-    max_running_calls_per_user: int = Field(default=16, ge=0)
+    max_running_calls_per_user: int = Field(default=10, ge=0)
     max_waiting_calls_per_user: int = Field(default=200, ge=0)
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, proxies: tuple[str, ...]) -> tuple[str, ...]:
+        for proxy in proxies:
+            ip_network(proxy)  # its ValueError names it
+        return proxies
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
@@ -57,6 +71,11 @@ class FrontendSettings(ServiceSettings):
         return self.authorization_servers or ((self.oauth_issuer,) if self.oauth_issuer else ())
 
     @property
+    def door_limits(self) -> DoorLimits:
+        """How many wrong tokens are ordinary."""
+        return DoorLimits(self.max_failed_sign_ins_per_minute, self.max_failed_sign_ins_per_minute_in_all)
+
+    @property
     def call_limits(self) -> CallLimits:
         """How many calls run and wait in this process."""
         return CallLimits(self.max_running_calls, self.max_running_calls_per_user, self.max_waiting_calls_per_user)
@@ -69,7 +88,9 @@ class FrontendSettings(ServiceSettings):
     @property
     def listener(self) -> HttpListener:
         """Where HTTP is served."""
-        return HttpListener(self.host, self.port, self.https_cert_file, self.https_key_file)
+        return HttpListener(
+            self.host, self.port, self.https_cert_file, self.https_key_file, trusted_proxies=self.trusted_proxies
+        )
 
 
 def load() -> FrontendSettings:

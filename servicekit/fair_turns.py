@@ -56,6 +56,10 @@ class FairTurns:
         """How many wait for theirs."""
         return self._waiting_count
 
+    def taken_by(self, user_id: str) -> int:
+        """How many turns of the user are under way."""
+        return self._taken_by[user_id]
+
     @asynccontextmanager
     async def turn(self, user_id: str | None = None) -> AsyncIterator[None]:
         """Wait for a turn of the user (None: the current one) and hold it inside the block.

@@ -56,14 +56,18 @@ def layers(
     check: AssertionCheck | None,
     audiences_of: Callable[[Call], Collection[str]],
     gate: SignInGate | None,
+    inner: Sequence[Layer] = (),
 ) -> list[Layer]:
-    """What surrounds every handler, outermost first. Raises ValueError when a service needs users and nobody checks."""
+    """What surrounds every handler, outermost first; the service's own layers are `inner`, where the user is known.
+
+    Raises ValueError when a service needs users and nobody checks.
+    """
     chain: list[Layer] = [ServerTracing(), ErrorMapping(), PeerAllowList(rules), Deadline(max_call_s)]
     if check is not None and gate is not None:
         chain.append(UserVerification(rules, check, audiences_of, gate))
     elif any(rule.for_user for rule in rules.values()):
         raise ValueError("a service is for users but the server verifies none")
-    return chain
+    return [*chain, *inner]
 
 
 @asynccontextmanager
@@ -76,15 +80,18 @@ async def serving(
     check: AssertionCheck | None = None,
     audiences_of: Callable[[Call], Collection[str]] = lambda _: (),
     gate: SignInGate | None = None,
+    inner: Sequence[Layer] = (),
 ) -> AsyncIterator[str]:
     """Serve `services` at `address` (host:port, port 0 for any) while open; yields the address in use.
+
+    `inner` are layers of the service's own, between those that every server has and the handler.
 
     On exit health says NOT_SERVING, new calls are refused, and running ones have the grace period to end.
     Raises CertificateError, ValueError for a service without rules, OSError when the port cannot be had.
     """
     rules = {service.full_name: service.rules for service in services}
     rules |= {_HEALTH: ServiceRules(callers=None), _REFLECTION: ServiceRules(callers=None)}
-    interceptor = LayeredCalls(layers(rules, limits.max_call_s, check, audiences_of, gate))
+    interceptor = LayeredCalls(layers(rules, limits.max_call_s, check, audiences_of, gate, inner))
     server = grpc.aio.server(
         interceptors=[interceptor],
         maximum_concurrent_rpcs=limits.max_concurrent_calls,

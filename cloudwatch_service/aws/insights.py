@@ -21,6 +21,7 @@ from servicekit.errors import Reason, ServiceError
 _log = logging.getLogger(__name__)
 _FIRST_DELAY_S: Final = 0.2
 _DELAY_FACTOR: Final = 1.5
+_LONGEST_WAIT_S: Final = 10.0
 _MANY_ROWS: Final = 1_000  # from here on parsing takes long enough to make other users wait
 _BEFORE_STOPPING_AGAIN_S: Final = (1.0, 2.0, 4.0)  # beyond what botocore tries: a query left alone costs for an hour
 _MAY_PASS: Final = (Reason.AWS_THROTTLED, Reason.AWS_UNAVAILABLE)
@@ -48,15 +49,17 @@ class QueryStep:
 
 
 async def run_query(
-    session: UserSession, query: InsightsQuery, timeout_s: float, pace: Pace
+    session: UserSession, query: InsightsQuery, timeout_s: float, pace: Pace, slot_wait_s: float = _LONGEST_WAIT_S
 ) -> AsyncGenerator[QueryStep]:
     """Start `query` and yield its progress until AWS or the timeout ends it; at the timeout, the rows found so far.
 
+    For a free slot among the account's queries it waits no longer than `slot_wait_s`, which is part of the timeout.
+
     Close it (`contextlib.aclosing`) inside the session: closing is what stops a query given up. Raises ServiceError,
-    with SCAN_LIMIT_EXCEEDED when the query may not run.
+    with SCAN_LIMIT_EXCEEDED or QUERY_SLOTS_TAKEN when the query may not run.
     """
     ends = pace.clock() + timeout_s
-    admitted = await session.scan_control.admit(session, query)
+    admitted = await session.scan_control.admit(session, query, min(timeout_s, slot_wait_s))
     running_id, status = "", _STOPPED
     try:
         query_id = running_id = await _start(session, query, admitted, pace)

@@ -43,7 +43,7 @@ _ATTEMPTS: Final = 2
 _BEFORE_RETRY_S: Final = 2.0
 _SHORTEST_RUN_S: Final = 1.0
 _MAX_WARNINGS: Final = 20
-_RETRIED: Final = frozenset({Reason.AWS_THROTTLED, Reason.AWS_UNAVAILABLE})
+_RETRIED: Final = frozenset({Reason.AWS_THROTTLED, Reason.AWS_UNAVAILABLE, Reason.QUERY_SLOTS_TAKEN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,11 +244,10 @@ class _Runner:
             raise self._too_late()
         self._check_room("not run")
         query = self._batch.query_of(part, window)
+        timeout_s = min(self._batch.timeout_s, self._left_s)
         self._running += 1
         try:
-            async with aclosing(
-                run_query(session, query, min(self._batch.timeout_s, self._left_s), self._pace)
-            ) as steps:
+            async with aclosing(run_query(session, query, timeout_s, self._pace, slot_wait_s=timeout_s)) as steps:
                 async for step in steps:
                     if step.result.statistics is not None:
                         self._scanned[step.result.query_id] = int(step.result.statistics.bytes_scanned)

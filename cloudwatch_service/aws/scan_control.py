@@ -8,6 +8,7 @@ estimate's place. Estimates need logs:DescribeLogGroups; where it is not to be h
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from itertools import chain
 from typing import Any, Final
 
@@ -28,6 +29,7 @@ from cloudwatch_service.domain.scan_limits import (
     estimate_bytes,
     stored_logs,
 )
+from cloudwatch_service.quotas.query_slots import QuerySlots, SlotLimits
 from servicekit.deadlines import deadline_in
 from servicekit.errors import Reason, ServiceError
 from servicekit.telemetry import attributes
@@ -37,7 +39,7 @@ _tracer: Final = trace.get_tracer("cloudwatch_service.insights")
 _ESTIMATE_TIMEOUT_S: Final = 5.0
 _REMEMBER_S: Final = 900.0  # AWS brings storedBytes up to date a few times a day only
 _MAX_REMEMBERED_GROUPS: Final = 50_000
-_MAX_USERS: Final = 20_000
+MAX_USERS: Final = 20_000
 _MAX_GROUPS_OF_PREFIX: Final = 2_000
 _GroupKey = tuple[str, str, str, str]
 _Found = tuple[StoredLogs, ...]
@@ -51,30 +53,39 @@ class ScanControl:
         self,
         limits: ScanLimits | None = None,
         ledger: ScanLedger | None = None,
+        slots: QuerySlots | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._limits = limits or ScanLimits()
-        self._ledger = ledger or InMemoryScanLedger(_MAX_USERS)
+        # Not by "or": both have a length, and an empty one is as good as any.
+        self._ledger = InMemoryScanLedger(MAX_USERS) if ledger is None else ledger
+        self._slots = QuerySlots(SlotLimits()) if slots is None else slots
         self._clock = clock
         self._groups: TTLCache[_GroupKey, _Found] = TTLCache(_MAX_REMEMBERED_GROUPS, _REMEMBER_S, clock, _room)
 
-    async def admit(self, session: UserSession, query: InsightsQuery) -> "AdmittedQuery":
-        """Let `query` run, or raise ServiceError (SCAN_LIMIT_EXCEEDED). Who is let in must `close` what it gets."""
+    async def admit(self, session: UserSession, query: InsightsQuery, wait_s: float = 0.0) -> "AdmittedQuery":
+        """Let `query` run, with a slot that is waited for no longer than `wait_s`; who is let in must `close` it.
+
+        Raises ServiceError: SCAN_LIMIT_EXCEEDED, QUERY_SLOTS_TAKEN.
+        """
         estimated_bytes = await self._estimate_bytes(session, query) if self._limits.any else 0
         check_query(self._limits, estimated_bytes)
         now_s = self._clock()
         day = day_of(now_s)
         total = await self._ledger.add(session.user_id, day, estimated_bytes)
+        slot = AsyncExitStack()
         try:
             check_day(self._limits, total - estimated_bytes, estimated_bytes, now_s)
-        except ServiceError:
+            place = session.account.account_id, session.region
+            await slot.enter_async_context(self._slots.slot(place, session.user_id, wait_s))
+        except BaseException:
             await self._ledger.add(session.user_id, day, -estimated_bytes)
             raise
 
         async def add(count: int) -> None:
             await self._ledger.add(session.user_id, day, count)
 
-        return AdmittedQuery(session, estimated_bytes, add)
+        return AdmittedQuery(session, estimated_bytes, add, slot)
 
     async def _estimate_bytes(self, session: UserSession, query: InsightsQuery) -> int:
         """What the query may scan by the groups of which anything is known."""
@@ -100,8 +111,15 @@ class ScanControl:
 class AdmittedQuery:
     """A query that may run. Tell it of the query's progress, and close it however the query ends."""
 
-    def __init__(self, session: UserSession, held_bytes: int, add: Callable[[int], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        session: UserSession,
+        held_bytes: int,
+        add: Callable[[int], Awaitable[None]],
+        slot: AsyncExitStack,
+    ) -> None:
         self._session = session
+        self._slot = slot
         self._held_bytes = held_bytes
         self._add = add
         self._query_id = ""
@@ -122,7 +140,8 @@ class AdmittedQuery:
             await self._hold(self._scanned_bytes)
 
     async def close(self, status: str) -> None:
-        """Count what was scanned, as far as AWS has said, and write the one record of the query for auditors."""
+        """Give the slot back, count what was scanned as far as AWS has said, and write the one record for auditors."""
+        await self._slot.aclose()
         await self._hold(self._scanned_bytes)
         self._span.set_attributes(
             {

@@ -29,6 +29,7 @@ from cloudwatch_service.domain.insights import (
 )
 from cloudwatch_service.domain.log_groups import LogGroup, LogGroupFilter, SavedQuery, associated, check_filter
 from cloudwatch_service.domain.saved_queries import find_saved_query, query_of
+from cloudwatch_service.quotas.shared_lanes import SharedLanes
 from cloudwatch_service.rpc import query_batches
 from cloudwatch_service.rpc.fields import count_or_default, required_text, time_or_none, to_timestamp
 from cloudwatch_service.rpc.optional_parts import or_warning
@@ -43,11 +44,12 @@ _RESERVE_S: Final = 1.0  # kept back from the call's deadline to stop a query an
 class LogsServicer(LogsServiceServicer):
     """Serves log groups and Logs Insights queries of the verified user."""
 
-    def __init__(self, sessions: SessionSource, pace: Pace | None = None) -> None:
+    def __init__(self, sessions: SessionSource, pace: Pace | None = None, lanes: SharedLanes | None = None) -> None:
+        """`lanes`: what replicas agree on about batches, where they share state."""
         self._sessions = sessions
         self._pace = pace or Pace()
         self._batch_pace = replace(self._pace, longest_delay_s=_BATCH_DELAY_S)
-        self._lanes = QueryLanes(self._pace)
+        self._lanes = QueryLanes(self._pace, lanes)
 
     async def ListLogGroups(
         self,

@@ -1,15 +1,17 @@
-"""`python -m tests.benchmarks [analysis|charts|latency|neighbour|users|startup …]`: measures, prints the figures."""
+"""`python -m tests.benchmarks [NAME …]`: measures what is named, or everything, and prints the figures."""
 
 import argparse
 import asyncio
 import os
 import platform
 
-from tests.benchmarks import analysis, charts, latency, neighbour, setting, startup, users
+from tests.benchmarks import analysis, charts, fairness, flood, latency, neighbour, setting, startup, users
 
 _MEASUREMENTS = {
     "analysis": analysis.measure,
     "charts": charts.measure,
+    "fairness": fairness.measure,
+    "flood": flood.measure,
     "latency": latency.measure,
     "neighbour": neighbour.measure,
     "startup": startup.measure,

@@ -1,13 +1,14 @@
 """What is measured: the three services, the fake AWS and the floor as processes of their own, and users to ask with."""
 
 import asyncio
+import json
 import os
 import statistics
 import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Final
@@ -21,6 +22,8 @@ from tests.kit.services import SERVICES, Deployment, policy_for
 
 ACCOUNT: Final = "111111111111"
 CALL: Final = {"jsonrpc": "2.0", "id": 1, "method": "tools/call"}
+UNLIMITED_RATE: Final = {"CLOUDWATCH_MAX_CALLS_PER_USER_MINUTE": "0"}
+"""For what is measured as fast as it goes."""
 _CLOCK_TICKS_PER_S: Final = os.sysconf("SC_CLK_TCK")
 
 
@@ -72,7 +75,7 @@ async def running() -> AsyncIterator[Setting]:
         key = {"aws_access_key_id": SERVICE_KEY[0], "aws_secret_access_key": SERVICE_KEY[1]}
         remote_aws: Any = SimpleNamespace(endpoint_url=endpoint_url, service_credentials=key)
         policy = policy_for({"payments": ACCOUNT}, {"cw-payments": ["payments"]})
-        deployment = Deployment(directory, remote_aws, issuer, policy)
+        deployment = Deployment(directory, remote_aws, issuer, policy, {"cloudwatch_service": UNLIMITED_RATE})
         services = await stack.enter_async_context(deployment.running(SERVICES))
         floor = await stack.enter_async_context(
             child(
@@ -128,6 +131,29 @@ def p50(values: list[float]) -> float:
 def p99(values: list[float]) -> float:
     """What one of a hundred exceeds."""
     return statistics.quantiles(values, n=100)[98]
+
+
+@asynccontextmanager
+async def crowd(setting: Setting, log_file: Path, **wanted: Any) -> AsyncIterator[dict[str, int]]:
+    """Many requests at a time while open (see `crowd.py`); how they were answered is known afterwards."""
+    request = log_file.with_suffix(".json")
+    request.write_text(json.dumps({"url": setting.deployment.mcp_url, "most": 1_000_000, **wanted}))
+    answered: dict[str, int] = {}
+    async with child(
+        "tests.benchmarks.crowd", str(request), env={"HOME": str(log_file.parent)}, log_file=log_file, ready=json_line
+    ) as process:
+        yield answered
+    answered.update(json.loads(process.log().splitlines()[-1])["answered"])
+
+
+@asynccontextmanager
+async def other_services(setting: Setting, overrides: dict[str, dict[str, str]]) -> AsyncIterator[Setting]:
+    """The three services once more, set up otherwise, beside the same AWS and issuer."""
+    with tempfile.TemporaryDirectory() as directory:
+        first = setting.deployment
+        deployment = Deployment(Path(directory), first.aws, first.issuer, first.policy, overrides)
+        async with deployment.running(SERVICES) as services:
+            yield replace(setting, deployment=deployment, services=services)
 
 
 async def light_block(setting: Setting, calls: int) -> list[float]:

@@ -11,6 +11,7 @@ from starlette.types import Receive, Scope, Send
 
 from mcp_frontend.challenges import ProtectedResource
 from mcp_frontend.credentials import Credentials
+from mcp_frontend.door import TooManyFailedSignInsError
 from mcp_frontend.edge import CALL_KEY, WANTS_STREAM_KEY, Edge, Envelope, read_envelope
 from mcp_frontend.origins import AllowedOrigins
 from mcp_frontend.running_calls import RunningCall, RunningCalls
@@ -26,11 +27,13 @@ class _Authentication:
     """Knows the token "good"; raises what a test puts in `error`."""
 
     def __init__(self) -> None:
-        self.error: ServiceError | None = None
+        self.error: Exception | None = None
+        self.addresses: list[str] = []
         self.asked: list[Credentials] = []
 
-    async def authenticate(self, credentials: Credentials) -> RunningCall:
+    async def authenticate(self, credentials: Credentials, client_address: str) -> RunningCall:
         self.asked.append(credentials)
+        self.addresses.append(client_address)
         if self.error is not None:
             raise self.error
         if credentials.token != "good":
@@ -104,6 +107,16 @@ async def test_with_a_token_only_post_is_served(method: str) -> None:
     response = await _Setup().send(method, headers=GOOD)
     assert response.status_code == 405
     assert response.headers["allow"] == "POST"
+
+
+async def test_a_wrong_token_from_where_too_many_came_is_told_when_to_come_again() -> None:
+    setup = _Setup()
+    setup.authentication.error = TooManyFailedSignInsError()
+    response = await setup.send(headers=GOOD)
+    assert response.status_code == 429
+    assert response.headers["retry-after"] == "30"
+    assert response.json()["error"] == "too_many_failures"
+    assert setup.authentication.addresses == ["127.0.0.1"]
 
 
 async def test_a_foreign_origin_is_refused_before_anybody_is_asked() -> None:

@@ -4,8 +4,10 @@ import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import httpx2
 import pytest
 from starlette.responses import PlainTextResponse
+from starlette.types import Receive, Scope, Send
 
 from mcp_frontend.app import check
 from mcp_frontend.http_protocol import BoundedHttpProtocol
@@ -27,6 +29,37 @@ async def port() -> AsyncIterator[int]:
         PlainTextResponse("answer"), HttpListener("127.0.0.1", 0), before_stop=_nothing
     ) as listening:
         yield listening
+
+
+async def _client_seen(trusted: tuple[str, ...], *forwarded: str) -> str:
+    """The client's address as the application sees it, where a connection from this machine sends X-Forwarded-For."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await PlainTextResponse(scope["client"][0])(scope, receive, send)
+
+    headers = [("X-Forwarded-For", value) for value in forwarded]
+    listener = HttpListener("127.0.0.1", 0, trusted_proxies=trusted)
+    async with (
+        serving_http(app, listener, before_stop=_nothing) as listening,
+        httpx2.AsyncClient(trust_env=False) as http,
+    ):
+        return (await http.get(f"http://127.0.0.1:{listening}/", headers=headers)).text
+
+
+@pytest.mark.parametrize(
+    ("trusted", "forwarded", "seen"),
+    [
+        ((), ["198.51.100.1"], "127.0.0.1"),
+        (("10.0.0.0/8",), ["198.51.100.1"], "127.0.0.1"),
+        (("127.0.0.1",), ["198.51.100.1"], "198.51.100.1"),
+        (("127.0.0.0/8", "10.0.0.0/8"), ["203.0.113.9, 198.51.100.1, 10.1.2.3"], "198.51.100.1"),
+        (("127.0.0.1",), ["203.0.113.9", "198.51.100.1"], "198.51.100.1"),
+        (("127.0.0.1",), [""], "127.0.0.1"),
+    ],
+    ids=["nobody", "others", "the ingress", "what clients add is not believed", "two headers", "empty"],
+)
+async def test_only_trusted_proxies_name_the_client(trusted: tuple[str, ...], forwarded: list[str], seen: str) -> None:
+    assert await _client_seen(trusted, *forwarded) == seen
 
 
 async def _until_closed(port: int, *parts: bytes) -> bytes:

@@ -13,7 +13,9 @@ from tests.kit.process import REPOSITORY
 from tests.kit.tls import CertificateAuthority
 
 SERVICE = """
+import asyncio
 import sys
+import threading
 from contextlib import asynccontextmanager
 from pydantic_settings import SettingsConfigDict
 from servicekit.lifecycle import ConfigurationError, main
@@ -34,6 +36,7 @@ async def open_service(settings):
         case "configuration": raise ConfigurationError("the issuer is wrong")
         case "port": raise OSError("cannot listen")
         case "defect": raise RuntimeError("a defect")
+        case "threads": print(await asyncio.to_thread(lambda: threading.current_thread().name), flush=True)
     print("open", flush=True)
     yield
     print("closing", flush=True)
@@ -84,6 +87,15 @@ def test_a_requested_stop_closes_everything_and_is_no_failure(
         out, err = process.communicate(timeout=20)
     assert (process.returncode, out) == (0, "closing\n")
     assert '"message": "toy stopped"' in err
+
+
+def test_threads_are_given_to_users_in_turn(environment: dict[str, str]) -> None:
+    with begin(environment, TOY_FAILS="threads") as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "work_0\n"  # as FairThreads names them
+        process.terminate()
+        process.communicate(timeout=20)
+    assert process.returncode == 0
 
 
 @pytest.mark.parametrize(

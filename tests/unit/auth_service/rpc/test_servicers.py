@@ -1,5 +1,7 @@
 """The servicers: domain values as messages."""
 
+import hashlib
+import logging
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,7 +20,9 @@ from servicekit.assertions import sign
 from servicekit.errors import Reason, ServiceError
 from servicekit.identity import Principal, acting_for
 from servicekit.permissions import Permission, expand
+from servicekit.refusals import RefusalLog
 from tests.kit.access import entitled
+from tests.kit.token_desk import ISSUER, token
 
 PERMITTED = frozenset({Permission.ALARMS})
 ALICE = Principal("u-1", "https://idp", "alice", "alice@example.com", ("ops",), ("s1",), "chat", True, PERMITTED)
@@ -48,7 +52,7 @@ class Authenticator:
 async def test_a_verdict_as_a_message() -> None:
     authenticator = Authenticator(Verdict(ALICE, 1_900.9, b"a.b.c", 1_800.0, 1_700.0))
     request = authentication_service_pb2.AuthenticateRequest(access_token="t", claimed_email="e")
-    response = await AuthenticationServicer(authenticator).Authenticate(request, CONTEXT)
+    response = await _servicer(authenticator).Authenticate(request, CONTEXT)
     assert authenticator.asked == [("t", "e")]
     assert response.assertion == "a.b.c"
     assert (response.assertion_expire_time.seconds, response.token_expire_time.seconds) == (1_800, 1_900)
@@ -61,10 +65,42 @@ async def test_a_verdict_as_a_message() -> None:
 
 async def test_a_refusal_passes_as_it_is() -> None:
     refusal = ServiceError(Reason.TOKEN_EXPIRED, "expired")
-    servicer = AuthenticationServicer(Authenticator(refusal))
+    servicer = _servicer(Authenticator(refusal))
     with pytest.raises(ServiceError) as caught:
         await servicer.Authenticate(authentication_service_pb2.AuthenticateRequest(), CONTEXT)
     assert caught.value is refusal
+
+
+@pytest.mark.parametrize(
+    ("bearer", "known"),
+    [
+        (token(), {"issuer": ISSUER, "key_id_sha256": hashlib.sha256(b"rsa-1").hexdigest()[:16]}),
+        (
+            token({"iss": "https://evil.example.com/{{x}}"}, {"kid": "evil"}),
+            {"key_id_sha256": hashlib.sha256(b"evil").hexdigest()[:16]},
+        ),
+        (token({"iss": ["a"]}, {"kid": ""}), {}),
+        ("eyJ.not.a.token", {}),
+    ],
+)
+async def test_a_refusal_is_recorded_without_a_word_of_the_tokens(
+    caplog: pytest.LogCaptureFixture, bearer: str, known: dict[str, str]
+) -> None:
+    caplog.set_level(logging.INFO, "refusals")
+    servicer = _servicer(Authenticator(ServiceError(Reason.TOKEN_SIGNATURE_INVALID, "wrong")))
+    request = authentication_service_pb2.AuthenticateRequest(
+        access_token=bearer, claimed_email="mallory@example.com", client_address="192.0.2.7" + "x" * 500
+    )
+    with pytest.raises(ServiceError):
+        await servicer.Authenticate(request, CONTEXT)
+    (record,) = caplog.records
+    client_address = ("192.0.2.7" + "x" * 500)[:64]
+    facts = record.facts  # type: ignore[attr-defined]
+    assert facts == {"reason": "TOKEN_SIGNATURE_INVALID", "client_address": client_address, **known}
+
+
+def _servicer(authenticator: Authenticator) -> AuthenticationServicer:
+    return AuthenticationServicer(authenticator, [ISSUER], RefusalLog(logging.getLogger("refusals")))
 
 
 class Issuer:

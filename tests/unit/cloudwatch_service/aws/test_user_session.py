@@ -16,6 +16,7 @@ from servicekit.deadlines import deadline_in
 from servicekit.errors import Reason, ServiceError
 from servicekit.identity import Principal, acting_for
 from tests.kit.fake_aws import DEFAULT_ACCOUNTS, FakeAws
+from tests.kit.waiting import until
 
 ACCOUNT_ID = DEFAULT_ACCOUNTS[0]
 ACCOUNT = Account("payments", ACCOUNT_ID, "", (), "us-east-1", True)
@@ -88,6 +89,31 @@ async def setup(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[_Setup]:
                 yield _Setup(aws, source, pool, session, clients, clock)
         await pool.close()
         await clients.close()
+
+
+async def test_users_take_turns_at_the_connections_and_what_stops_something_waits_for_none(setup: _Setup) -> None:
+    clients, order = SharedClients(max_connections=1), list[str]()
+    pool = ClientPool(clients, setup.source, default_region="us-east-1")
+
+    async def ask(user: str) -> None:
+        with acting_for(Principal(user, "iss", user)):
+            async with pool.open("", "") as session:
+                await session.call("logs", "describe_log_groups")
+                order.append(user)
+
+    gate = setup.aws.hold("logs:DescribeLogGroups")
+    heavy = [asyncio.create_task(ask("heavy")) for _ in range(6)]
+    await gate.arrivals()
+    light = asyncio.create_task(ask("light"))
+    turns = clients.turns("logs", "us-east-1")
+    await until(lambda: turns.waiting == 6)
+    async with pool.open("", "") as session:
+        await session.call_detached("logs", "start_query", **QUERY)
+    gate.release()
+    await asyncio.gather(*heavy, light)
+    assert order[:3] == ["heavy", "heavy", "light"]  # one heavy call was next already
+    await pool.close()
+    await clients.close()
 
 
 async def test_a_call_acts_on_the_users_account(setup: _Setup) -> None:

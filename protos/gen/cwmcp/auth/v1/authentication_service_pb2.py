@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*cwmcp/auth/v1/authentication_service.proto\x12\rcwmcp.auth.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"G\n\x13\x41uthenticateRequest\x12\x19\n\x0c\x61\x63\x63\x65ss_token\x18\x01 \x01(\tB\x03\x80\x01\x01\x12\x15\n\rclaimed_email\x18\x02 \x01(\t\"\xcd\x01\n\x14\x41uthenticateResponse\x12+\n\tprincipal\x18\x01 \x01(\x0b\x32\x18.cwmcp.auth.v1.Principal\x12\x16\n\tassertion\x18\x02 \x01(\tB\x03\x80\x01\x01\x12\x39\n\x15\x61ssertion_expire_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x35\n\x11token_expire_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xad\x01\n\tPrincipal\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x0e\n\x06issuer\x18\x02 \x01(\t\x12\x0f\n\x07subject\x18\x03 \x01(\t\x12\r\n\x05\x65mail\x18\x04 \x01(\t\x12\x0e\n\x06groups\x18\x05 \x03(\t\x12\x0e\n\x06scopes\x18\x06 \x03(\t\x12\x11\n\tclient_id\x18\x07 \x01(\t\x12\x17\n\x0funauthenticated\x18\x08 \x01(\x08\x12\x13\n\x0bpermissions\x18\t \x03(\t2p\n\x15\x41uthenticationService\x12W\n\x0c\x41uthenticate\x12\".cwmcp.auth.v1.AuthenticateRequest\x1a#.cwmcp.auth.v1.AuthenticateResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*cwmcp/auth/v1/authentication_service.proto\x12\rcwmcp.auth.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"_\n\x13\x41uthenticateRequest\x12\x19\n\x0c\x61\x63\x63\x65ss_token\x18\x01 \x01(\tB\x03\x80\x01\x01\x12\x15\n\rclaimed_email\x18\x02 \x01(\t\x12\x16\n\x0e\x63lient_address\x18\x03 \x01(\t\"\xcd\x01\n\x14\x41uthenticateResponse\x12+\n\tprincipal\x18\x01 \x01(\x0b\x32\x18.cwmcp.auth.v1.Principal\x12\x16\n\tassertion\x18\x02 \x01(\tB\x03\x80\x01\x01\x12\x39\n\x15\x61ssertion_expire_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x35\n\x11token_expire_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xad\x01\n\tPrincipal\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x0e\n\x06issuer\x18\x02 \x01(\t\x12\x0f\n\x07subject\x18\x03 \x01(\t\x12\r\n\x05\x65mail\x18\x04 \x01(\t\x12\x0e\n\x06groups\x18\x05 \x03(\t\x12\x0e\n\x06scopes\x18\x06 \x03(\t\x12\x11\n\tclient_id\x18\x07 \x01(\t\x12\x17\n\x0funauthenticated\x18\x08 \x01(\x08\x12\x13\n\x0bpermissions\x18\t \x03(\t2p\n\x15\x41uthenticationService\x12W\n\x0c\x41uthenticate\x12\".cwmcp.auth.v1.AuthenticateRequest\x1a#.cwmcp.auth.v1.AuthenticateResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,11 +37,11 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_AUTHENTICATERESPONSE'].fields_by_name['assertion']._loaded_options = None
   _globals['_AUTHENTICATERESPONSE'].fields_by_name['assertion']._serialized_options = b'\200\001\001'
   _globals['_AUTHENTICATEREQUEST']._serialized_start=94
-  _globals['_AUTHENTICATEREQUEST']._serialized_end=165
-  _globals['_AUTHENTICATERESPONSE']._serialized_start=168
-  _globals['_AUTHENTICATERESPONSE']._serialized_end=373
-  _globals['_PRINCIPAL']._serialized_start=376
-  _globals['_PRINCIPAL']._serialized_end=549
-  _globals['_AUTHENTICATIONSERVICE']._serialized_start=551
-  _globals['_AUTHENTICATIONSERVICE']._serialized_end=663
+  _globals['_AUTHENTICATEREQUEST']._serialized_end=189
+  _globals['_AUTHENTICATERESPONSE']._serialized_start=192
+  _globals['_AUTHENTICATERESPONSE']._serialized_end=397
+  _globals['_PRINCIPAL']._serialized_start=400
+  _globals['_PRINCIPAL']._serialized_end=573
+  _globals['_AUTHENTICATIONSERVICE']._serialized_start=575
+  _globals['_AUTHENTICATIONSERVICE']._serialized_end=687
 # @@protoc_insertion_point(module_scope)

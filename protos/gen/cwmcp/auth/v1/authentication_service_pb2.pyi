@@ -27,19 +27,23 @@ class AuthenticateRequest(_message.Message):
 
     ACCESS_TOKEN_FIELD_NUMBER: _builtins.int
     CLAIMED_EMAIL_FIELD_NUMBER: _builtins.int
+    CLIENT_ADDRESS_FIELD_NUMBER: _builtins.int
     access_token: _builtins.str
     """The bearer as received, without the scheme. Empty only where authentication is switched off."""
     claimed_email: _builtins.str
     """An e-mail that the client claims for the user, decoded. Refused when it is not the token's."""
+    client_address: _builtins.str
+    """The address that the client came from, for the record of a refusal. Nothing is decided by it."""
     def __init__(
         self,
         *,
         access_token: _builtins.str = ...,
         claimed_email: _builtins.str = ...,
+        client_address: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_token", b"access_token", "claimed_email", b"claimed_email"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_token", b"access_token", "claimed_email", b"claimed_email", "client_address", b"client_address"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -36,6 +36,12 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """The caller's certificate is not on the allow-list of the gRPC service."""
     ERROR_REASON_TOO_MANY_CALLS: _ErrorReason.ValueType  # 6
     """More calls are under way than the server or this user may have."""
+    ERROR_REASON_USER_RATE_EXCEEDED: _ErrorReason.ValueType  # 7
+    """The user has made as many calls as one may in a time. RetryInfo says when the next one is in time;
+    ErrorInfo.metadata has limit and window_s.
+    """
+    ERROR_REASON_USER_CALLS_EXCEEDED: _ErrorReason.ValueType  # 8
+    """The user has as many calls under way as one may have. ErrorInfo.metadata has limit."""
     ERROR_REASON_TOKEN_MALFORMED: _ErrorReason.ValueType  # 20
     """The bearer is not a well-formed, acceptable access token."""
     ERROR_REASON_TOKEN_ISSUER_UNKNOWN: _ErrorReason.ValueType  # 21
@@ -77,6 +83,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """
     ERROR_REASON_GROUPS_OMITTED: _ErrorReason.ValueType  # 47
     """The user may use no account, and the token lists no groups because they are too many, which may be why."""
+    ERROR_REASON_QUERY_SLOTS_TAKEN: _ErrorReason.ValueType  # 48
+    """As many Logs Insights queries run as may, of the account and region or of the user there. The query was not started.
+    ErrorInfo.metadata has limit and scope, which is "account" or "user".
+    """
     ERROR_REASON_ROLE_REFUSED: _ErrorReason.ValueType  # 60
     """AWS refused to issue credentials for the account's role."""
     ERROR_REASON_ACCOUNT_MISCONFIGURED: _ErrorReason.ValueType  # 61
@@ -115,6 +125,12 @@ ERROR_REASON_PEER_NOT_ALLOWED: ErrorReason.ValueType  # 5
 """The caller's certificate is not on the allow-list of the gRPC service."""
 ERROR_REASON_TOO_MANY_CALLS: ErrorReason.ValueType  # 6
 """More calls are under way than the server or this user may have."""
+ERROR_REASON_USER_RATE_EXCEEDED: ErrorReason.ValueType  # 7
+"""The user has made as many calls as one may in a time. RetryInfo says when the next one is in time;
+ErrorInfo.metadata has limit and window_s.
+"""
+ERROR_REASON_USER_CALLS_EXCEEDED: ErrorReason.ValueType  # 8
+"""The user has as many calls under way as one may have. ErrorInfo.metadata has limit."""
 ERROR_REASON_TOKEN_MALFORMED: ErrorReason.ValueType  # 20
 """The bearer is not a well-formed, acceptable access token."""
 ERROR_REASON_TOKEN_ISSUER_UNKNOWN: ErrorReason.ValueType  # 21
@@ -156,6 +172,10 @@ what limits).
 """
 ERROR_REASON_GROUPS_OMITTED: ErrorReason.ValueType  # 47
 """The user may use no account, and the token lists no groups because they are too many, which may be why."""
+ERROR_REASON_QUERY_SLOTS_TAKEN: ErrorReason.ValueType  # 48
+"""As many Logs Insights queries run as may, of the account and region or of the user there. The query was not started.
+ErrorInfo.metadata has limit and scope, which is "account" or "user".
+"""
 ERROR_REASON_ROLE_REFUSED: ErrorReason.ValueType  # 60
 """AWS refused to issue credentials for the account's role."""
 ERROR_REASON_ACCOUNT_MISCONFIGURED: ErrorReason.ValueType  # 61
