@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from cloudwatch_service.domain.insights_batches import BatchQuery, Part, Window, batch_query, whole
@@ -233,8 +233,11 @@ def test_sums(text: str, places: list[Place], groups: int, limit: int) -> None:
     for region in REGIONS:
         own = [place for place in places if place.region == region and place.group in _seen(groups)]
         wanted += [row | {"_region": region} for row in _run(text, own)[: limit or None]]
-    answer = _answer(_batch(text, groups, limit), places, 0)
     keys, most = (re.search(pattern, _bare(text)) for pattern in (r"sort ([^\n|]*)", r"limit (\d+)"))
+    # An order by what no row shows is kept within each region and said so: another test's matter.
+    names = [key.split()[0] for key in keys[1].split(",")] if keys else []
+    assume(not wanted or all(any(name in row for row in wanted) for name in names))
+    answer = _answer(_batch(text, groups, limit), places, 0)
     if keys:
         wanted.sort(key=_by(keys[1].split(",")))
         assert answer == wanted[: int(most[1]) if most else None]
