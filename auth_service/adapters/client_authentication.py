@@ -10,7 +10,7 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 from urllib.parse import quote_plus
 
 import jwt
@@ -39,11 +39,8 @@ class ClientAuthentication:
         """Headers and form fields that prove the client for one request."""
         client_id = self._settings.client_id
         match self._settings.client_auth:
-            case "client_secret_basic":
-                pair = f"{quote_plus(client_id)}:{quote_plus(self._secret)}"
-                return {"Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}, {}
-            case "client_secret_post":
-                return {}, {"client_id": client_id, "client_secret": self._secret}
+            case "client_secret_basic" | "client_secret_post" as way:
+                return by_secret(way, client_id, self._secret)
             case "private_key_jwt":
                 return {}, {
                     "client_id": client_id,
@@ -84,6 +81,17 @@ class ClientAuthentication:
         algorithm = "RS256" if isinstance(key, rsa.RSAPrivateKey) else "ES256"
         headers = {"kid": self._settings.private_key_id} if self._settings.private_key_id else None
         return jwt.encode(claims, self._secret, algorithm=algorithm, headers=headers)
+
+
+def by_secret(
+    way: Literal["client_secret_basic", "client_secret_post"], client_id: str, secret: str
+) -> tuple[Mapping[str, str], Mapping[str, str]]:
+    """Headers and form fields that prove a client by its secret."""
+    if way == "client_secret_post":
+        return {}, {"client_id": client_id, "client_secret": secret}
+    # RFC 6749 section 2.3.1: both are form-encoded first.
+    pair = f"{quote_plus(client_id)}:{quote_plus(secret)}"
+    return {"Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}, {}
 
 
 def _read_text(path: Path | None) -> str:

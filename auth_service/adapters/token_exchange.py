@@ -5,7 +5,6 @@ are kept in memory by user and target until they end, and one exchange at a time
 """
 
 import asyncio
-import base64
 import json
 import logging
 import time
@@ -14,11 +13,11 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeGuard
-from urllib.parse import quote_plus
 
 import aiohttp
 from cachetools import TLRUCache
 
+from auth_service.adapters.client_authentication import by_secret
 from auth_service.domain.token_exchange import ACCESS_TOKEN, TokenExchangeSettings
 from auth_service.domain.user_tokens import UserToken
 from servicekit.errors import ABOUT_THE_SIGN_IN, Reason, ServiceError
@@ -147,14 +146,11 @@ async def _request(settings: TokenExchangeSettings, token: UserToken) -> tuple[d
     optional = {"audience": settings.audience, "resource": settings.resource, "scope": settings.scope}
     form |= {name: value for name, value in optional.items() if value}
     headers = {"Accept": "application/json"}
-    if settings.client_secret_file is None:
+    if settings.client_auth == "none" or settings.client_secret_file is None:
         return form | {"client_id": settings.client_id}, headers
     secret = await asyncio.to_thread(read_secret, settings.client_secret_file)
-    if settings.client_auth == "client_secret_post":
-        return form | {"client_id": settings.client_id, "client_secret": secret}, headers
-    # RFC 6749 section 2.3.1: both are form-encoded first.
-    pair = f"{quote_plus(settings.client_id)}:{quote_plus(secret)}"
-    return form, headers | {"Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
+    proof_headers, proof_fields = by_secret(settings.client_auth, settings.client_id, secret)
+    return {**form, **proof_fields}, {**headers, **proof_headers}
 
 
 def read_secret(path: Path) -> str:

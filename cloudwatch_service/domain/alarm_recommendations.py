@@ -4,7 +4,6 @@ It must not make up thresholds: a number comes from the catalog, or there is non
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from math import ceil
 from typing import Final
 
@@ -25,50 +24,17 @@ _MIN_PERIOD_S: Final = 300
 _MINUTE_S: Final = 60
 
 
-@dataclass(frozen=True, slots=True)
-class AlarmRecommendation:
-    """An alarm worth creating. With a `sensitivity` it watches an anomaly band of so many deviations, else a threshold.
-
-    `threshold` is None where no number is right for everybody; `justification` then says how to find one.
-    """
-
-    description: str
-    intent: str
-    statistic: str
-    period_s: int
-    evaluation_periods: int
-    datapoints_to_alarm: int
-    comparison_operator: str
-    treat_missing_data: str
-    justification: str
-    threshold: float | None = None
-    sensitivity: float | None = None
-    dimensions: tuple[CatalogDimension, ...] = ()
-
-
-def fitting_alarms(alarms: Iterable[RecommendedAlarm], dimensions: Sequence[Dimension]) -> list[AlarmRecommendation]:
+def fitting_alarms(alarms: Iterable[RecommendedAlarm], dimensions: Sequence[Dimension]) -> list[RecommendedAlarm]:
     """The catalog's alarms whose every dimension is among `dimensions`, with the value that the catalog demands."""
     given = {one.name: one.value for one in dimensions}
     return [
-        AlarmRecommendation(
-            description=alarm.description,
-            intent=alarm.intent,
-            statistic=alarm.statistic,
-            period_s=alarm.period_s,
-            evaluation_periods=alarm.evaluation_periods,
-            datapoints_to_alarm=alarm.datapoints_to_alarm,
-            comparison_operator=alarm.comparison_operator,
-            treat_missing_data=alarm.treat_missing_data,
-            justification=alarm.threshold_justification,
-            threshold=alarm.threshold,
-            dimensions=alarm.dimensions,
-        )
+        alarm
         for alarm in alarms
         if all(one.name in given and one.value in (None, given[one.name]) for one in alarm.dimensions)
     ]
 
 
-def anomaly_alarm(stat: MetricStat, findings: Findings) -> AlarmRecommendation | None:
+def anomaly_alarm(stat: MetricStat, findings: Findings) -> RecommendedAlarm | None:
     """An alarm on values outside of what the metric's season makes usual; None for a metric without one.
 
     The period is five minutes, or that of a metric which is published less often.
@@ -78,7 +44,7 @@ def anomaly_alarm(stat: MetricStat, findings: Findings) -> AlarmRecommendation |
     season = _SEASONS[findings.seasonality.season_s]
     values = findings.statistics
     period_s = max(_MIN_PERIOD_S, ceil(findings.publishing_period_s / _MINUTE_S) * _MINUTE_S)
-    return AlarmRecommendation(
+    return RecommendedAlarm(
         description=(
             f"{stat.metric_name} ({stat.statistic}) is far from what is usual at this point of the {season}, "
             "in either direction."
@@ -93,7 +59,8 @@ def anomaly_alarm(stat: MetricStat, findings: Findings) -> AlarmRecommendation |
         datapoints_to_alarm=2,
         comparison_operator="LessThanLowerOrGreaterThanUpperThreshold",
         treat_missing_data="missing",
-        justification=(
+        threshold=None,
+        threshold_justification=(
             f"The pattern of one {season} explains {findings.seasonality.strength:.0%} of the variation of the last "
             f"14 days beside the trend. Values lay between {values.minimum:g} and {values.maximum:g}, "
             f"half of them below {values.median:g}. Raise the sensitivity for a wider band and fewer alarms."

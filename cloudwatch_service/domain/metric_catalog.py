@@ -17,9 +17,10 @@ class CatalogDimension:
 
 @dataclass(frozen=True, slots=True)
 class RecommendedAlarm:
-    """An alarm that is recommended for a metric in general; the resource is still to be filled in.
+    """An alarm that is recommended: for a metric in general, the resource still to be filled in, or for one of them.
 
     `threshold` is None where no number is right for everybody; `threshold_justification` then says how to find one.
+    With a `sensitivity` the alarm watches a band of so many deviations around what is usual instead.
     """
 
     description: str
@@ -33,6 +34,7 @@ class RecommendedAlarm:
     threshold: float | None
     threshold_justification: str
     dimensions: tuple[CatalogDimension, ...] = ()
+    sensitivity: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

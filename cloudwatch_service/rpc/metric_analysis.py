@@ -12,10 +12,10 @@ from cwmcp.cloudwatch.v1.metric_analysis_service_pb2_grpc import MetricAnalysisS
 from cloudwatch_service.aws.metric_history import MetricHistory, read_history
 from cloudwatch_service.aws.session import SessionSource
 from cloudwatch_service.catalog.reader import CatalogSource
-from cloudwatch_service.domain.alarm_recommendations import AlarmRecommendation, anomaly_alarm, fitting_alarms
+from cloudwatch_service.domain.alarm_recommendations import anomaly_alarm, fitting_alarms
 from cloudwatch_service.domain.dimensions import Dimension
 from cloudwatch_service.domain.metric_analysis import Findings, analyze
-from cloudwatch_service.domain.metric_catalog import CatalogDimension
+from cloudwatch_service.domain.metric_catalog import CatalogDimension, RecommendedAlarm
 from cloudwatch_service.domain.metric_queries import MetricStat
 from cloudwatch_service.domain.trend import Trend
 from cloudwatch_service.rpc.fields import required_text, to_timestamp
@@ -114,7 +114,7 @@ def _findings(findings: Findings) -> pb.MetricFindings:
     )
 
 
-def _recommendation(alarm: AlarmRecommendation) -> pb.AlarmRecommendation:
+def _recommendation(alarm: RecommendedAlarm) -> pb.AlarmRecommendation:
     message = pb.AlarmRecommendation(
         description=alarm.description,
         intent=alarm.intent,
@@ -124,7 +124,7 @@ def _recommendation(alarm: AlarmRecommendation) -> pb.AlarmRecommendation:
         datapoints_to_alarm=alarm.datapoints_to_alarm,
         comparison_operator=alarm.comparison_operator,
         treat_missing_data=alarm.treat_missing_data,
-        justification=alarm.justification,
+        justification=alarm.threshold_justification,
         dimensions=map(_dimension, alarm.dimensions),
     )
     if alarm.sensitivity is not None:

@@ -45,7 +45,7 @@ def test_dimensions(needed: tuple[CatalogDimension, ...], given: tuple[Dimension
 @pytest.mark.parametrize("threshold", [None, 0.0, 5.0])
 def test_facts_of_the_catalog_are_kept(threshold: float | None) -> None:
     (found,) = fitting_alarms([_alarm(threshold=threshold)], ())
-    assert (found.description, found.intent, found.justification) == ("d", "i", "why")
+    assert (found.description, found.intent, found.threshold_justification) == ("d", "i", "why")
     assert (found.statistic, found.period_s, found.evaluation_periods, found.datapoints_to_alarm) == ("Sum", 60, 3, 2)
     assert (found.threshold, found.sensitivity) == (threshold, None)
 
@@ -67,8 +67,8 @@ def test_anomaly_alarm(season_s: int, words: str) -> None:
     assert alarm is not None
     assert (alarm.statistic, alarm.sensitivity, alarm.threshold, alarm.period_s) == ("p99", 2.0, None, 300)
     assert alarm.dimensions == (CatalogDimension("Branch", "north"),)
-    assert all(words in text for text in (alarm.description, alarm.intent, alarm.justification))
-    assert "93%" in alarm.justification
+    assert all(words in text for text in (alarm.description, alarm.intent, alarm.threshold_justification))
+    assert "93%" in alarm.threshold_justification
 
 
 def test_without_season_there_is_nothing_to_recommend() -> None:
