@@ -112,10 +112,12 @@ async def _poll(session: UserSession, query_id: str, delay_s: float, ends: float
 
 
 async def _wind_up(session: UserSession, admitted: AdmittedQuery, running_id: str, status: str, pace: Pace) -> None:
-    """Stop the query if it still runs, and close its account."""
-    if running_id:
-        await _stop_persistently(session, running_id, pace)
-    await admitted.close(status)
+    """Stop the query if it still runs, and close its account, whatever becomes of stopping."""
+    try:
+        if running_id:
+            await _stop_persistently(session, running_id, pace)
+    finally:
+        await admitted.close(status)
 
 
 async def _start(session: UserSession, query: InsightsQuery, admitted: AdmittedQuery, pace: Pace) -> str:

@@ -194,6 +194,26 @@ ENDS: dict[str, tuple[list[Any], float, str, int]] = {
 }
 
 
+async def test_an_unexpected_failure_of_stopping_holds_nothing_back() -> None:
+    setup = Setup(per_day=250)
+    session = setup.session(
+        describe_log_groups=[GROUPS],
+        start_query=[STARTED],
+        get_query_results=[_state("Running", 10)],
+        stop_query=[RuntimeError("a defect")],
+    )
+    running = run_query(session, QUERY, 30, _pace())
+    await anext(running)
+    with pytest.raises(RuntimeError):
+        await running.aclose()
+    for _ in range(2):  # each holds 100 bytes; the one before must hold none of them any more
+        await setup.run(
+            setup.session(
+                describe_log_groups=[GROUPS], start_query=[STARTED], get_query_results=[_state("Complete", 100)]
+            )
+        )
+
+
 @pytest.mark.parametrize("end", ENDS)
 async def test_every_query_is_recorded_once_without_its_text(end: str, caplog: pytest.LogCaptureFixture) -> None:
     states, timeout_s, status, scanned = ENDS[end]
