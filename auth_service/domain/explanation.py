@@ -49,7 +49,10 @@ def explain(policy: Policy, principal: Principal, required_scopes: Iterable[str]
     """What `policy` decides about `principal` at a door that asks for `required_scopes`, and why."""
     allowed = tuple(policy.entitlements(principal))
     names = {each.alias for each in allowed}
-    denied = tuple(_denial(policy, principal, alias) for alias in sorted(policy.accounts) if alias not in names)
+    nearness = {grant.index: _nearness(grant, principal) for grant in policy.grants}
+    denied = tuple(
+        _denial(policy, principal, alias, nearness) for alias in sorted(policy.accounts) if alias not in names
+    )
     missing = tuple(scope for scope in required_scopes if not opens(scope, principal.scopes))
     return Explanation(principal, missing, _default_because(policy, principal, allowed), allowed, denied)
 
@@ -168,14 +171,13 @@ def _default_because(policy: Policy, principal: Principal, allowed: Sequence[Ent
     return f"{alias}: {naming[0].label} comes first" + (f", before {others}" if others else "")
 
 
-def _denial(policy: Policy, principal: Principal, alias: str) -> Denial:
+def _denial(policy: Policy, principal: Principal, alias: str, nearness: Mapping[int, float]) -> Denial:
     account_id = policy.accounts[alias].account_id
     candidates = [grant for grant in policy.grants if alias in grant.accounts]
     if not candidates:
         return Denial(alias, account_id, "no grant", "no grant gives this account to anybody")
-    nearness = {grant.index: _nearness(grant, principal) for grant in candidates[:_MAX_COMPARED]}
     closest = max(
-        candidates[:_MAX_COMPARED],
+        candidates,
         key=lambda grant: (nearness[grant.index], alias in grant.grant.accounts, -grant.index),
     )
     return Denial(alias, account_id, closest.label, _why_not(closest, principal, nearness[closest.index]))

@@ -2,7 +2,7 @@
 
 import json
 import re
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
@@ -110,6 +110,11 @@ def test_aws_holds_a_session_to_what_its_user_is_permitted() -> None:
     assert actions_of("read-only", frozenset({Permission.ALARMS})) == set(ACTIONS[Permission.ALARMS])
     both = actions_of("read-only", frozenset({Permission.ALARMS, Permission.LOGS_QUERY}))
     assert both == {*ACTIONS[Permission.ALARMS], *ACTIONS[Permission.LOGS_QUERY]}
+
+
+def test_every_session_policy_of_ours_has_a_ceiling() -> None:
+    names, _ = get_args(Account.model_fields["session_policy"].annotation)
+    assert set(get_args(names)) == {*CEILINGS, "none"}
 
 
 @pytest.mark.parametrize("preset", CEILINGS)
