@@ -25,9 +25,9 @@ from cwmcp.cloudwatch.v1 import metrics_service_pb2_grpc as metrics_grpc
 from cwmcp.cloudwatch.v1 import promql_service_pb2_grpc as promql_grpc
 
 from cloudwatch_service.aws.credentials import AuthServiceCredentials
+from cloudwatch_service.aws.insights.scan_control import MAX_USERS, ScanControl
+from cloudwatch_service.aws.insights.scan_ledger import InMemoryScanLedger, ScanLedger, SharedScanLedger
 from cloudwatch_service.aws.pool import ClientPool
-from cloudwatch_service.aws.scan_control import MAX_USERS, ScanControl
-from cloudwatch_service.aws.scan_ledger import InMemoryScanLedger, ScanLedger, SharedScanLedger
 from cloudwatch_service.aws.session import SessionSource
 from cloudwatch_service.aws.shared_clients import SharedClients
 from cloudwatch_service.catalog.reader import CatalogReader, CatalogSource

@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from cloudwatch_service.aws.pool import PoolLimits
-from cloudwatch_service.domain.scan_limits import ScanLimits
+from cloudwatch_service.domain.insights.scan_limits import ScanLimits
 from cloudwatch_service.quotas.query_slots import SlotLimits
 from servicekit import settings as shared
 from servicekit.settings import GrpcServiceSettings

@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from cloudwatch_service.aws.pages import next_token, pages
 from cloudwatch_service.aws.session import UserSession
-from cloudwatch_service.domain.alarm_history import HistoryItem, HistoryQuery, parse_history
-from cloudwatch_service.domain.alarms import ActiveAlarms, Alarm, AlarmType, parse_alarms, select_active
+from cloudwatch_service.domain.alarms.active import ActiveAlarms, Alarm, AlarmType, parse_alarms, select_active
+from cloudwatch_service.domain.alarms.history import HistoryItem, HistoryQuery, parse_history
 
 _BOTH_TYPES: Final = [AlarmType.METRIC.value, AlarmType.COMPOSITE.value]
 _PAGE_SIZE: Final = 100  # the most that DescribeAlarms and DescribeAlarmHistory allow

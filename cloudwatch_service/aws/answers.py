@@ -19,7 +19,7 @@ from xml.etree import ElementTree
 from aiobotocore.parsers import AioQueryParser, AioResponseParserFactory
 from botocore.parsers import ResponseParserError
 
-from cloudwatch_service.aws.promql_answers import PromqlParser
+from cloudwatch_service.aws.promql.answers import PromqlParser
 from servicekit.fair_turns import FairTurns
 from servicekit.worker_processes import WorkerBroken, WorkerProcesses
 

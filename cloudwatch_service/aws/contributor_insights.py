@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from cloudwatch_service.aws.pages import next_token, repeated_token
 from cloudwatch_service.aws.session import UserSession
-from cloudwatch_service.domain.contributor_insights import (
+from cloudwatch_service.domain.dashboards.contributor_insights import (
     InsightRule,
     Report,
     ReportQuery,

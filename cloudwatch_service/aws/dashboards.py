@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from cloudwatch_service.aws.pages import next_token, repeated_token
 from cloudwatch_service.aws.session import UserSession
-from cloudwatch_service.domain.dashboards import Dashboard, DashboardEntry, parse_dashboard, parse_entries
+from cloudwatch_service.domain.dashboards.bodies import Dashboard, DashboardEntry, parse_dashboard, parse_entries
 from servicekit.errors import Reason, ServiceError, invalid
 
 _LIST: Final = "list_dashboards"

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from cloudwatch_service.aws.credentials import CredentialSource, IssuedCredentials
-from cloudwatch_service.aws.scan_control import ScanControl
+from cloudwatch_service.aws.insights.scan_control import ScanControl
 from cloudwatch_service.aws.session import Account
 from cloudwatch_service.aws.shared_clients import SharedClients
 from cloudwatch_service.aws.user_session import PooledSession

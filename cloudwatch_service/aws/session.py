@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 from servicekit.permissions import Permission
 
 if TYPE_CHECKING:  # they know sessions
-    from cloudwatch_service.aws.scan_control import ScanControl
+    from cloudwatch_service.aws.insights.scan_control import ScanControl
 
 AwsService = Literal["cloudwatch", "logs", "promql"]
 

@@ -24,7 +24,7 @@ from aiobotocore.credentials import AioCredentialResolver, AioCredentials
 from botocore.exceptions import ClientError, NoCredentialsError
 
 from cloudwatch_service.aws.answers import AnswerParsers
-from cloudwatch_service.aws.metric_columns import OUTPUT_SHAPE, parse_metric_data
+from cloudwatch_service.aws.metrics.columns import OUTPUT_SHAPE, parse_metric_data
 from cloudwatch_service.aws.session import AwsService
 from servicekit.aws_http import UnredirectedHttpSession
 from servicekit.fair_turns import FairTurns

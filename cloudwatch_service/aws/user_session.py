@@ -18,8 +18,8 @@ from cloudwatch_service.aws.errors import (
     to_service_error,
     too_large_answer,
 )
-from cloudwatch_service.aws.promql_answers import MAX_ANSWER_BYTES, AnswerTooLargeError
-from cloudwatch_service.aws.scan_control import ScanControl
+from cloudwatch_service.aws.insights.scan_control import ScanControl
+from cloudwatch_service.aws.promql.answers import MAX_ANSWER_BYTES, AnswerTooLargeError
 from cloudwatch_service.aws.session import Account, AwsService
 from cloudwatch_service.aws.shared_clients import SharedClients, signing_as
 from servicekit.deadlines import remaining_s

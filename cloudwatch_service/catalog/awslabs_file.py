@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
-from cloudwatch_service.domain.metric_catalog import CatalogDimension, CatalogEntry, RecommendedAlarm
+from cloudwatch_service.domain.metrics.catalog import CatalogDimension, CatalogEntry, RecommendedAlarm
 
 _DISTRIBUTION: Final = "awslabs.cloudwatch-mcp-server"
 _FILE: Final = "awslabs/cloudwatch_mcp_server/cloudwatch_metrics/data/metric_metadata.json"

@@ -11,7 +11,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from cloudwatch_service.domain.metric_catalog import CatalogDimension, CatalogEntry, RecommendedAlarm
+from cloudwatch_service.domain.metrics.catalog import CatalogDimension, CatalogEntry, RecommendedAlarm
 
 FOLDER: Final = resources.files("cloudwatch_service.catalog") / "metrics"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from cloudwatch_service.catalog import awslabs_file, own_files
-from cloudwatch_service.domain.metric_catalog import MetricCatalog
+from cloudwatch_service.domain.metrics.catalog import MetricCatalog
 
 _log = logging.getLogger(__name__)
 

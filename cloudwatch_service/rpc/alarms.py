@@ -12,10 +12,15 @@ from cwmcp.cloudwatch.v1.dimension_pb2 import Dimension
 from cloudwatch_service.aws.alarms import find_alarm, find_alarms, list_active, list_names, read_history
 from cloudwatch_service.aws.concurrency import both
 from cloudwatch_service.aws.session import SessionSource
-from cloudwatch_service.domain.alarm_arns import parse_alarm, region_of
-from cloudwatch_service.domain.alarm_history import HistoryItem, TimeRangeSuggestion, history_query, suggest_time_ranges
-from cloudwatch_service.domain.alarm_rules import component_names
-from cloudwatch_service.domain.alarms import Alarm, AlarmType
+from cloudwatch_service.domain.alarms.active import Alarm, AlarmType
+from cloudwatch_service.domain.alarms.arns import parse_alarm, region_of
+from cloudwatch_service.domain.alarms.history import (
+    HistoryItem,
+    TimeRangeSuggestion,
+    history_query,
+    suggest_time_ranges,
+)
+from cloudwatch_service.domain.alarms.rules import component_names
 from cloudwatch_service.rpc.fields import count_or_default, required_text, time_or_none, to_timestamp
 from cloudwatch_service.rpc.optional_parts import or_warning
 from servicekit.errors import invalid

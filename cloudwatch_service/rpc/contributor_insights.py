@@ -11,7 +11,7 @@ from cwmcp.cloudwatch.v1.contributor_insights_service_pb2_grpc import Contributo
 
 from cloudwatch_service.aws.contributor_insights import get_report, list_rules
 from cloudwatch_service.aws.session import SessionSource
-from cloudwatch_service.domain.contributor_insights import InsightRule, Report, ReportQuery, report_query
+from cloudwatch_service.domain.dashboards.contributor_insights import InsightRule, Report, ReportQuery, report_query
 from cloudwatch_service.rpc.fields import count_or_default, required_text, time_or_none, to_timestamp
 
 _DEFAULT_PAGE_SIZE: Final = 50

@@ -10,9 +10,9 @@ from cwmcp.cloudwatch.v1.dimension_pb2 import Dimension
 
 from cloudwatch_service.aws.dashboards import get_dashboard, get_widget_image, list_dashboards
 from cloudwatch_service.aws.session import SessionSource
-from cloudwatch_service.domain.dashboards import Dashboard, DashboardEntry, Variable, Widget
-from cloudwatch_service.domain.widget_images import check_widget
-from cloudwatch_service.domain.widget_metrics import WidgetMetric
+from cloudwatch_service.domain.dashboards.bodies import Dashboard, DashboardEntry, Variable, Widget
+from cloudwatch_service.domain.dashboards.widget_images import check_widget
+from cloudwatch_service.domain.dashboards.widget_metrics import WidgetMetric
 from cloudwatch_service.rpc.fields import count_or_default, required_text, to_timestamp
 
 _DEFAULT_PAGE_SIZE: Final = 100

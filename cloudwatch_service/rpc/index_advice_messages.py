@@ -5,10 +5,10 @@ from typing import Final
 
 from cwmcp.cloudwatch.v1 import log_analysis_service_pb2 as pb
 
-from cloudwatch_service.aws.index_advice import AccountAdvice
-from cloudwatch_service.domain.field_samples import FieldSample
-from cloudwatch_service.domain.index_advice import IndexAdvice, Recommendation
-from cloudwatch_service.domain.query_history import HISTORY_DAYS
+from cloudwatch_service.aws.indexes.advice import AccountAdvice
+from cloudwatch_service.domain.indexes.advice import IndexAdvice, Recommendation
+from cloudwatch_service.domain.indexes.field_samples import FieldSample
+from cloudwatch_service.domain.indexes.query_history import HISTORY_DAYS
 from cloudwatch_service.rpc.fields import to_timestamp
 
 _MAX_FIELDS: Final = 100

@@ -9,16 +9,16 @@ from cwmcp.cloudwatch.v1 import log_analysis_service_pb2 as pb
 from cwmcp.cloudwatch.v1.log_analysis_service_pb2_grpc import LogAnalysisServiceServicer
 
 from cloudwatch_service.aws.concurrency import both
-from cloudwatch_service.aws.index_advice import advise_for_account, advise_for_log_group
-from cloudwatch_service.aws.insights import Pace
-from cloudwatch_service.aws.log_anomalies import AnomalyFindings, collect_anomalies
-from cloudwatch_service.aws.log_fields import list_fields
-from cloudwatch_service.aws.query_ends import QueryEnd, run_to_end
+from cloudwatch_service.aws.indexes.advice import advise_for_account, advise_for_log_group
+from cloudwatch_service.aws.insights.queries import Pace
+from cloudwatch_service.aws.logs.anomalies import AnomalyFindings, collect_anomalies
+from cloudwatch_service.aws.logs.fields import list_fields
+from cloudwatch_service.aws.logs.patterns import QueryEnd, run_to_end
 from cloudwatch_service.aws.session import SessionSource, UserSession
-from cloudwatch_service.domain.insights import DEFAULT_TIMEOUT_S, InsightsQuery
-from cloudwatch_service.domain.log_anomalies import concerning, most_urgent
-from cloudwatch_service.domain.log_group_arns import LogGroupId, parse_log_group, region_of
-from cloudwatch_service.domain.log_patterns import ERROR_PATTERNS, TOP_PATTERNS, pattern_query
+from cloudwatch_service.domain.insights.queries import DEFAULT_TIMEOUT_S, InsightsQuery
+from cloudwatch_service.domain.logs.anomalies import concerning, most_urgent
+from cloudwatch_service.domain.logs.group_arns import LogGroupId, parse_log_group, region_of
+from cloudwatch_service.domain.logs.patterns import ERROR_PATTERNS, TOP_PATTERNS, pattern_query
 from cloudwatch_service.rpc import log_analysis_messages as messages
 from cloudwatch_service.rpc.fields import count_or_default, time_or_none
 from cloudwatch_service.rpc.index_advice_messages import account_advice, index_advice

@@ -6,9 +6,9 @@ from cwmcp.errors.v1.error_reason_pb2 import ErrorReason
 from google.protobuf.json_format import ParseDict, ParseError
 from google.protobuf.struct_pb2 import Value
 
-from cloudwatch_service.aws.query_ends import QueryEnd
-from cloudwatch_service.domain.log_anomalies import AnomalyDetector, LogAnomaly
-from cloudwatch_service.domain.log_patterns import LogPattern, parse_patterns
+from cloudwatch_service.aws.logs.patterns import QueryEnd
+from cloudwatch_service.domain.logs.anomalies import AnomalyDetector, LogAnomaly
+from cloudwatch_service.domain.logs.patterns import LogPattern, parse_patterns
 from cloudwatch_service.rpc.fields import to_timestamp
 from cloudwatch_service.rpc.logs import query_statistics
 from servicekit.errors import ServiceError

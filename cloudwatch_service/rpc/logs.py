@@ -11,12 +11,12 @@ from cwmcp.cloudwatch.v1 import logs_service_pb2 as pb
 from cwmcp.cloudwatch.v1.logs_service_pb2_grpc import LogsServiceServicer
 
 from cloudwatch_service.aws.concurrency import both
-from cloudwatch_service.aws.insights import Pace, get_results, run_query, stop_query
-from cloudwatch_service.aws.insights_batch import run_batch
-from cloudwatch_service.aws.log_groups import list_log_groups, list_saved_queries
-from cloudwatch_service.aws.query_lanes import QueryLanes
+from cloudwatch_service.aws.insights.batches import run_batch
+from cloudwatch_service.aws.insights.lanes import QueryLanes
+from cloudwatch_service.aws.insights.queries import Pace, get_results, run_query, stop_query
+from cloudwatch_service.aws.logs.groups import list_log_groups, list_saved_queries
 from cloudwatch_service.aws.session import SessionSource, UserSession
-from cloudwatch_service.domain.insights import (
+from cloudwatch_service.domain.insights.queries import (
     Cells,
     InsightsQuery,
     QueryResult,
@@ -27,8 +27,8 @@ from cloudwatch_service.domain.insights import (
     insights_query,
     piece_of_rows,
 )
-from cloudwatch_service.domain.log_groups import LogGroup, LogGroupFilter, SavedQuery, associated, check_filter
-from cloudwatch_service.domain.saved_queries import find_saved_query, query_of
+from cloudwatch_service.domain.insights.saved_queries import find_saved_query, query_of
+from cloudwatch_service.domain.logs.groups import LogGroup, LogGroupFilter, SavedQuery, associated, check_filter
 from cloudwatch_service.quotas.shared_lanes import SharedLanes
 from cloudwatch_service.rpc import query_batches
 from cloudwatch_service.rpc.fields import count_or_default, required_text, time_or_none, to_timestamp

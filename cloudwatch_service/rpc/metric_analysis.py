@@ -9,15 +9,15 @@ import grpc
 from cwmcp.cloudwatch.v1 import metric_analysis_service_pb2 as pb
 from cwmcp.cloudwatch.v1.metric_analysis_service_pb2_grpc import MetricAnalysisServiceServicer
 
-from cloudwatch_service.aws.metric_history import MetricHistory, read_history
+from cloudwatch_service.aws.metrics.history import MetricHistory, read_history
 from cloudwatch_service.aws.session import SessionSource
 from cloudwatch_service.catalog.reader import CatalogSource
-from cloudwatch_service.domain.alarm_recommendations import anomaly_alarm, fitting_alarms
-from cloudwatch_service.domain.dimensions import Dimension
-from cloudwatch_service.domain.metric_analysis import Findings, analyze
-from cloudwatch_service.domain.metric_catalog import CatalogDimension, RecommendedAlarm
-from cloudwatch_service.domain.metric_queries import MetricStat
-from cloudwatch_service.domain.trend import Trend
+from cloudwatch_service.domain.alarms.recommendations import anomaly_alarm, fitting_alarms
+from cloudwatch_service.domain.analysis.summary import Findings, analyze
+from cloudwatch_service.domain.analysis.trend import Trend
+from cloudwatch_service.domain.metrics.catalog import CatalogDimension, RecommendedAlarm
+from cloudwatch_service.domain.metrics.dimensions import Dimension
+from cloudwatch_service.domain.metrics.queries import MetricStat
 from cloudwatch_service.rpc.fields import required_text, to_timestamp
 from servicekit.errors import invalid
 

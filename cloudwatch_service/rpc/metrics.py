@@ -11,12 +11,12 @@ from cwmcp.cloudwatch.v1 import metrics_service_pb2 as pb
 from cwmcp.cloudwatch.v1.dimension_pb2 import Dimension as DimensionMessage
 from cwmcp.cloudwatch.v1.metrics_service_pb2_grpc import MetricsServiceServicer
 
-from cloudwatch_service.aws.metrics import read_series
+from cloudwatch_service.aws.metrics.data import read_series
 from cloudwatch_service.aws.session import SessionSource
-from cloudwatch_service.domain.dimensions import Dimension
-from cloudwatch_service.domain.metric_queries import MetricQuery, MetricStat, plan_queries
-from cloudwatch_service.domain.metric_series import MetricMessage, SeriesPage, SeriesPiece
-from cloudwatch_service.domain.metrics_insights import InsightsSelect
+from cloudwatch_service.domain.metrics.dimensions import Dimension
+from cloudwatch_service.domain.metrics.metrics_insights import InsightsSelect
+from cloudwatch_service.domain.metrics.queries import MetricQuery, MetricStat, plan_queries
+from cloudwatch_service.domain.metrics.series import MetricMessage, SeriesPage, SeriesPiece
 from cloudwatch_service.rpc.fields import time_or_none, to_timestamp
 
 _MANY_POINTS: Final = 10_000  # from here on the message is built in a thread

@@ -9,9 +9,9 @@ import grpc
 from cwmcp.cloudwatch.v1 import promql_service_pb2 as pb
 from cwmcp.cloudwatch.v1.promql_service_pb2_grpc import PromqlServiceServicer
 
-from cloudwatch_service.aws.promql import evaluate, evaluate_range, list_label_values, list_labels, list_series
+from cloudwatch_service.aws.promql.queries import evaluate, evaluate_range, list_label_values, list_labels, list_series
 from cloudwatch_service.aws.session import SessionSource
-from cloudwatch_service.domain.promql_requests import (
+from cloudwatch_service.domain.promql.requests import (
     check_window,
     checked_label_name,
     checked_selectors,
@@ -19,7 +19,7 @@ from cloudwatch_service.domain.promql_requests import (
     plan_range_query,
     plan_series,
 )
-from cloudwatch_service.domain.promql_results import Histogram, Remarks, Result, ResultType, Series
+from cloudwatch_service.domain.promql.results import Histogram, Remarks, Result, ResultType, Series
 from cloudwatch_service.rpc.fields import time_or_none, to_timestamp
 
 _MANY_SERIES: Final = 100  # from here on the message is built in a thread

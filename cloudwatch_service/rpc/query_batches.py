@@ -6,9 +6,9 @@ from typing import Final
 
 from cwmcp.cloudwatch.v1 import logs_service_pb2 as pb
 
-from cloudwatch_service.aws.insights_batch import BatchProgress, BatchResult
+from cloudwatch_service.aws.insights.batches import BatchProgress, BatchResult
 from cloudwatch_service.aws.session import SessionSource, UserSession
-from cloudwatch_service.domain.insights_batches import BatchQuery, BatchRow, BatchSummary, batch_query
+from cloudwatch_service.domain.insights.batches import BatchQuery, BatchRow, BatchSummary, batch_query
 from cloudwatch_service.rpc.fields import count_or_default, time_or_none
 from servicekit.deadlines import remaining_s
 from servicekit.errors import ServiceError

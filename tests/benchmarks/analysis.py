@@ -7,7 +7,7 @@ import asyncio
 import sys
 import time
 
-from cloudwatch_service.domain.metric_analysis import analyze
+from cloudwatch_service.domain.analysis.summary import analyze
 from tests.benchmarks.setting import Setting, p50
 from tests.kit.series import DAY_S, WEEK_S, line, noise, times, walk, wave
 

@@ -17,9 +17,9 @@ from botocore.parsers import ResponseParserError
 
 from cloudwatch_service.aws import answers
 from cloudwatch_service.aws.answers import AnswerParsers
-from cloudwatch_service.aws.metric_columns import OUTPUT_SHAPE, parse_metric_data
+from cloudwatch_service.aws.metrics.columns import OUTPUT_SHAPE, parse_metric_data
 from cloudwatch_service.aws.shared_clients import SharedClients, parse_timestamp
-from cloudwatch_service.domain.metric_series import COLUMNS
+from cloudwatch_service.domain.metrics.series import COLUMNS
 from servicekit.worker_processes import WorkerProcesses
 
 SMALL, LARGE = 10, 5_000

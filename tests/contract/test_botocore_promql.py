@@ -12,8 +12,8 @@ import pytest
 from aiobotocore.credentials import AioCredentials
 from botocore.exceptions import ClientError
 
-from cloudwatch_service.aws import promql_answers
-from cloudwatch_service.aws.promql_answers import AnswerTooLargeError
+from cloudwatch_service.aws.promql import answers
+from cloudwatch_service.aws.promql.answers import AnswerTooLargeError
 from cloudwatch_service.aws.shared_clients import SharedClients, signing_as
 from tests.kit.fake_aws import DEFAULT_ACCOUNTS, FakeAws
 from tests.kit.fixed_answer import answering
@@ -174,7 +174,7 @@ async def test_codes_of_errors(
 async def test_an_answer_that_is_too_large_is_not_read_nor_asked_for_again(
     aws: FakeAws, promql: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(promql_answers, "MAX_ANSWER_BYTES", 100)
+    monkeypatch.setattr(answers, "MAX_ANSWER_BYTES", 100)
     with pytest.raises(AnswerTooLargeError):
         await promql.query(Query="up")
     assert len(aws.requests) == 1

@@ -13,7 +13,7 @@ from cwmcp.auth.v1.authentication_service_pb2 import AuthenticateRequest
 from cwmcp.auth.v1.authentication_service_pb2_grpc import AuthenticationServiceStub
 from cwmcp.cloudwatch.v1 import alarms_service_pb2, logs_service_pb2
 
-from cloudwatch_service.aws.scan_ledger import SharedScanLedger
+from cloudwatch_service.aws.insights.scan_ledger import SharedScanLedger
 from cloudwatch_service.quotas.leases import NoPlaceLeft, Place, SharedLeases, held
 from cloudwatch_service.quotas.query_slots import QuerySlots, SlotLimits
 from cloudwatch_service.quotas.rates import SharedRates

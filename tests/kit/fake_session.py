@@ -15,7 +15,7 @@ from botocore import xform_name
 from botocore.model import OperationModel
 from botocore.validate import validate_parameters
 
-from cloudwatch_service.aws.scan_control import ScanControl
+from cloudwatch_service.aws.insights.scan_control import ScanControl
 from cloudwatch_service.aws.session import Account, AwsService
 from cloudwatch_service.aws.shared_clients import OWN_MODELS
 from servicekit.errors import Reason, ServiceError

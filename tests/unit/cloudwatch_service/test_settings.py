@@ -2,7 +2,7 @@
 
 import pytest
 
-from cloudwatch_service.domain.scan_limits import ScanLimits
+from cloudwatch_service.domain.insights.scan_limits import ScanLimits
 from cloudwatch_service.settings import load
 from servicekit.settings import SettingsError
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from cloudwatch_service.aws.alarms import find_alarm, find_alarms, list_active, read_history
-from cloudwatch_service.domain.alarm_history import HistoryQuery
+from cloudwatch_service.domain.alarms.history import HistoryQuery
 from tests.kit.fake_session import FakeSession
 
 NOON = datetime(2025, 3, 1, 12, tzinfo=UTC)

@@ -12,11 +12,11 @@ from aiobotocore.credentials import AioCredentials
 
 from cloudwatch_service.aws import shared_clients
 from cloudwatch_service.aws.credentials import IssuedCredentials
-from cloudwatch_service.aws.insights import Pace, run_query
+from cloudwatch_service.aws.insights.queries import Pace, run_query
 from cloudwatch_service.aws.pool import ClientPool, PoolLimits
 from cloudwatch_service.aws.session import Account, UserSession
 from cloudwatch_service.aws.shared_clients import SharedClients
-from cloudwatch_service.domain.insights import InsightsQuery
+from cloudwatch_service.domain.insights.queries import InsightsQuery
 from servicekit.identity import Principal, acting_for, current_principal
 from tests.kit.fake_aws import DEFAULT_ACCOUNTS, FakeAws
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from aiobotocore.credentials import AioCredentials
 
-from cloudwatch_service.aws import promql_answers
 from cloudwatch_service.aws.credentials import IssuedCredentials
 from cloudwatch_service.aws.pool import ClientPool, PoolLimits
+from cloudwatch_service.aws.promql import answers
 from cloudwatch_service.aws.session import Account, UserSession
 from cloudwatch_service.aws.shared_clients import SharedClients
 from servicekit.deadlines import deadline_in
@@ -159,7 +159,7 @@ async def test_an_unknown_code_means_what_its_status_does(setup: _Setup, status:
 
 
 async def test_an_answer_that_is_too_large_says_what_to_do(setup: _Setup, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(promql_answers, "MAX_ANSWER_BYTES", 100)
+    monkeypatch.setattr(answers, "MAX_ANSWER_BYTES", 100)
     with pytest.raises(ServiceError, match="ask for fewer series") as caught:
         await setup.session.call("promql", "query", Query="up")
     assert caught.value.reason is Reason.INVALID_ARGUMENT

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from cloudwatch_service.catalog.awslabs_file import UnreadableFileError, find_file, read_file
-from cloudwatch_service.domain.metric_catalog import CatalogDimension, CatalogEntry, RecommendedAlarm
+from cloudwatch_service.domain.metrics.catalog import CatalogDimension, CatalogEntry, RecommendedAlarm
 
 ALARM = {
     "alarmDescription": "what",

@@ -19,7 +19,7 @@ from cloudwatch_service.catalog.own_files import (
     read_entries,
     read_namespaces,
 )
-from cloudwatch_service.domain.metric_catalog import CatalogDimension
+from cloudwatch_service.domain.metrics.catalog import CatalogDimension
 
 ROOT = Path(__file__).resolve().parents[4]
 FILES = read_namespaces()

@@ -10,7 +10,7 @@ import pytest
 
 from cloudwatch_service.catalog import awslabs_file
 from cloudwatch_service.catalog.reader import CatalogReader, read_catalog
-from cloudwatch_service.domain.metric_catalog import MetricCatalog
+from cloudwatch_service.domain.metrics.catalog import MetricCatalog
 
 OWN = ("AWS/GatewayELB", "HealthyHostCount")
 

@@ -11,8 +11,8 @@ from cwmcp.errors.v1.error_reason_pb2 import ErrorReason
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from cloudwatch_service.aws import field_samples
-from cloudwatch_service.aws.insights import Pace
+from cloudwatch_service.aws.indexes import field_samples
+from cloudwatch_service.aws.insights.queries import Pace
 from cloudwatch_service.rpc.log_analysis import LogAnalysisServicer
 from servicekit.deadlines import deadline_in
 from servicekit.errors import ServiceError

@@ -10,7 +10,7 @@ import pytest
 from cwmcp.cloudwatch.v1 import logs_service_pb2 as pb
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from cloudwatch_service.aws.insights import Pace
+from cloudwatch_service.aws.insights.queries import Pace
 from cloudwatch_service.rpc import logs
 from cloudwatch_service.rpc.logs import LogsServicer
 from servicekit.deadlines import deadline_in

@@ -11,7 +11,7 @@ from cwmcp.cloudwatch.v1 import metric_analysis_service_pb2 as pb
 from cwmcp.cloudwatch.v1.dimension_pb2 import Dimension
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from cloudwatch_service.domain.metric_catalog import CatalogDimension, CatalogEntry, MetricCatalog, RecommendedAlarm
+from cloudwatch_service.domain.metrics.catalog import CatalogDimension, CatalogEntry, MetricCatalog, RecommendedAlarm
 from cloudwatch_service.rpc import metric_analysis
 from cloudwatch_service.rpc.metric_analysis import MetricAnalysisServicer
 from servicekit.errors import Reason, ServiceError

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from cwmcp.cloudwatch.v1 import metric_catalog_service_pb2 as pb
 
-from cloudwatch_service.domain.metric_catalog import CatalogEntry, MetricCatalog
+from cloudwatch_service.domain.metrics.catalog import CatalogEntry, MetricCatalog
 from cloudwatch_service.rpc.metric_catalog import MetricCatalogServicer
 from servicekit.errors import Reason, ServiceError
 

@@ -1,0 +1,1 @@
+"""What advice on indexes is made from, read for one user."""

@@ -1,0 +1,1 @@
+"""Logs Insights for one user: running, admitting and ending queries."""

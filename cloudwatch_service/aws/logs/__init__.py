@@ -1,0 +1,1 @@
+"""Log groups, their fields, patterns and anomalies for one user."""

@@ -1,0 +1,1 @@
+"""Time series of CloudWatch for one user."""

@@ -1,0 +1,1 @@
+"""CloudWatch's PromQL API for one user."""

@@ -1,0 +1,1 @@
+"""The season, trend and statistics of a metric. Pure."""

@@ -1,0 +1,1 @@
+"""Which fields of a log group are worth an index. Pure."""

@@ -1,0 +1,1 @@
+"""Metric data: what to ask and what the series say. Pure."""

@@ -1,0 +1,1 @@
+"""CloudWatch's PromQL: what may be asked and what the answers say. Pure."""
