@@ -7,7 +7,7 @@ PEER := .cache/peer-venv
 BUF := protos/node_modules/.bin/buf
 USER_NAME = $(if $(filter command,$(origin USER)),$(USER),alice)
 
-.PHONY: help run ask token revoke test peer check gen bench lock clean
+.PHONY: help run ask token revoke test peer check audit gen bench lock clean
 
 help: ## list the verbs
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -43,7 +43,7 @@ $(PEER)/installed.lock: tests/interop/peer.requirements.lock
 	$(PEER)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@cp $< $@
 
-check: .venv/.ready ## lint, types, import rules, contracts
+check: .venv/.ready ## lint, types, import rules, contracts, and what audit checks
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
@@ -52,6 +52,13 @@ check: .venv/.ready ## lint, types, import rules, contracts
 	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory lint-protos; \
 	elif [ -n "$$CI" ]; then echo "npm is missing: the contracts cannot be linted"; exit 1; \
 	else echo "skipped: buf lint of protos/ (npm is not installed)"; fi
+	@$(MAKE) --no-print-directory audit
+
+audit: .venv/.ready ## dangerous code, dependencies with known faults, committed secrets; says what it could not audit
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive \
+		auth_service cloudwatch_service mcp_frontend servicekit deploy security protos/generate.py
+	$(BIN)/python -m security.dependencies
+	$(BIN)/python -m security.committed_secrets
 
 .PHONY: lint-protos
 lint-protos: $(BUF)

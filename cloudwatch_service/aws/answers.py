@@ -14,7 +14,7 @@ import logging
 from collections.abc import Callable, Coroutine, Mapping
 from datetime import datetime
 from typing import Any, Final
-from xml.etree import ElementTree
+from xml.etree import ElementTree  # as botocore parses the same answers  # nosec B405
 
 from aiobotocore.parsers import AioQueryParser, AioResponseParserFactory
 from botocore.parsers import ResponseParserError

@@ -9,7 +9,7 @@ import fcntl
 import hashlib
 import os
 import shutil
-import subprocess
+import subprocess  # pip, in an environment of its own  # nosec B404
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -107,7 +107,9 @@ def _wanted() -> str:
 
 def _run(command: list[str], log_file: Path) -> None:
     with log_file.open("ab") as output:
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, check=False)
+        done = subprocess.run(  # noqa: S603 - pip with arguments of our own
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, check=False
+        )
     if done.returncode:
         raise InstallationError(
             f"the embedded AWS could not be installed. The end of {log_file}:\n{processes.tail(log_file)}"
