@@ -4,10 +4,11 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 PEER := .cache/peer-venv
+PROVIDER := tests/interop/authorization_server
 BUF := protos/node_modules/.bin/buf
 USER_NAME = $(if $(filter command,$(origin USER)),$(USER),alice)
 
-.PHONY: help run ask token revoke test peer check audit gen bench lock clean
+.PHONY: help run ask token revoke test peer provider check audit gen bench lock clean
 
 help: ## list the verbs
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -32,7 +33,7 @@ token: .venv/.ready ## print a bearer token: make token USER=alice
 revoke: .venv/.ready ## end a person's sign-ins in the running stack: make revoke USER=alice
 	@$(BIN)/python -m deploy.local.revoke --user $(USER_NAME)
 
-test: .venv/.ready ## run every test; the comparison with AWS Labs' server after make peer
+test: .venv/.ready ## run every test; some after make peer and make provider
 	$(BIN)/pytest
 
 peer: $(PEER)/installed.lock ## install AWS Labs' server beside ours, for make test to compare with (500 MB)
@@ -41,6 +42,14 @@ $(PEER)/installed.lock: tests/interop/peer.requirements.lock
 	rm -rf $(PEER)
 	$(PYTHON) -m venv $(PEER)
 	$(PEER)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@cp $< $@
+
+provider: $(PROVIDER)/node_modules/installed.lock ## install the authorization server that make test signs in at
+
+# oidc-provider wants Node.js 22; where the machine's is older, the lock file has one to put beside it (190 MB).
+$(PROVIDER)/node_modules/installed.lock: $(PROVIDER)/package-lock.json
+	cd $(PROVIDER) && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error \
+		$$(node -e 'process.exit(+(parseInt(process.versions.node) < 22))' && echo --omit=optional)
 	@cp $< $@
 
 check: .venv/.ready ## lint, types, import rules, contracts, and what audit checks
@@ -85,4 +94,4 @@ lock: ## resolve requirements.lock and the other three locks anew (needs uv)
 		tests/interop/peer.requirements.in -o tests/interop/peer.requirements.lock
 
 clean: ## remove what the verbs made
-	rm -rf .venv .local .cache protos/node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf .venv .local .cache protos/node_modules $(PROVIDER)/node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

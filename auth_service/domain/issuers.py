@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from auth_service.domain.claimed_keys import KeyClaims
 from auth_service.domain.presets import PRESETS, claims_in_name
@@ -26,6 +26,8 @@ _UNTYPED: Final = ("jwt", "")
 Name = Annotated[str, Field(min_length=1)]
 ClaimPaths = Annotated[tuple[Name, ...], Field(min_length=1)]
 _DEFAULT: Final = "generic"
+ANY_CLIENT: Final = "*"
+"""In `logout_audiences`: logouts of all clients count, for issuers at which clients register themselves."""
 _Place = tuple[str | int, ...]
 
 
@@ -98,7 +100,7 @@ class Issuer(BaseModel):
     session_claims: ClaimPaths = ("sid",)
     """Where access tokens name the session that a back-channel logout ends."""
     logout_audiences: tuple[str, ...] = ()
-    """For whom logout tokens may be: ids of OAuth clients. When empty, `client_ids` and `audiences`."""
+    """For whom logout tokens may be: ids of OAuth clients, or ANY_CLIENT. When empty, `client_ids` and `audiences`."""
     leeway_s: int = Field(default=30, ge=0, le=60)
     max_lifetime_s: int = Field(default=86_400, ge=60)
     """The longest exp - iat; a token that lives longer is refused."""
@@ -108,10 +110,11 @@ class Issuer(BaseModel):
     """Where tokens carry AWS keys, for the strategy token_claims."""
     introspection: Introspection | None = None
 
-    @property
-    def accepted_logout_audiences(self) -> frozenset[str]:
-        """For whom logout tokens may be."""
-        return frozenset(self.logout_audiences or (*self.client_ids, *self.audiences))
+    def accepts_logout_for(self, audience: str) -> bool:
+        """Whether a logout token may be for this OAuth client."""
+        if ANY_CLIENT in self.logout_audiences:
+            return True
+        return audience in (self.logout_audiences or (*self.client_ids, *self.audiences))
 
     def as_requested(self, scope: str) -> str:
         """A scope of this product as a client must ask this issuer for it."""
@@ -150,6 +153,13 @@ class Issuer(BaseModel):
         if name not in PRESETS:
             raise ValueError(f"no such preset: {name}; there are {', '.join(PRESETS)}")
         return name
+
+    @field_validator("logout_audiences")
+    @classmethod
+    def _any_client_alone(cls, audiences: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        if ANY_CLIENT in audiences and (len(audiences) > 1 or info.data.get("client_ids")):
+            raise ValueError(f"{ANY_CLIENT} stands for clients that nobody can list: without others and client_ids")
+        return audiences
 
     @model_validator(mode="after")
     def _meant_for_us(self) -> Self:

@@ -50,7 +50,7 @@ def read_logout(token: UnverifiedToken, issuer: Issuer, now_s: float) -> Logout:
         raise _refused("iss is not the issuer")
     listed = claims.get("aud")
     audiences = listed if isinstance(listed, list) else [listed]
-    if not any(isinstance(name, str) and name in issuer.accepted_logout_audiences for name in audiences):
+    if not any(isinstance(name, str) and issuer.accepts_logout_for(name) for name in audiences):
         raise ServiceError(Reason.TOKEN_AUDIENCE_WRONG, "the logout token was issued for another client")
     issued_s, expires_s = _time(claims.get("iat"), "iat"), _time(claims.get("exp"), "exp")
     if now_s >= expires_s + issuer.leeway_s:

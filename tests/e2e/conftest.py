@@ -15,10 +15,12 @@ from mcp.client.streamable_http import streamable_http_client
 from tests.kit.fake_aws import FakeAws
 from tests.kit.issuer import Issuer
 from tests.kit.services import Deployment, policy_for
+from tests.kit.waiting import until
 
 ALICE_ACCOUNT, BOB_ACCOUNT = "111111111111", "222222222222"
 ERAS = ["legacy", "auto"]
 """Modes of the SDK's client: the handshake, and 2026-07-28."""
+LIST = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
 
 
 @pytest.fixture
@@ -87,6 +89,18 @@ class Person:
         assert result.get("isError"), result
         text: str = result["content"][0]["text"]
         return text
+
+
+async def until_challenged(person: Person) -> httpx2.Response:
+    """The first refusal of a sign-in that was ended, which must come within a second."""
+    last: list[httpx2.Response] = []
+
+    async def is_challenged() -> bool:
+        last[:] = [await person.post(LIST)]
+        return last[0].status_code == 401
+
+    await until(is_challenged, timeout_s=1.0)
+    return last[0]
 
 
 @asynccontextmanager

@@ -10,14 +10,13 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.e2e.conftest import ALICE_ACCOUNT, Person
+from tests.e2e.conftest import ALICE_ACCOUNT, LIST, Person, until_challenged
 from tests.kit.fake_aws import FakeAws
 from tests.kit.issuer import OMIT, Issuer
 from tests.kit.process import REPOSITORY
 from tests.kit.services import Deployment
 from tests.kit.waiting import until
 
-LIST = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
 EVENT = {"http://schemas.openid.net/event/backchannel-logout": {}}
 QUERY = {
     "log_group_names": [f"/app/{ALICE_ACCOUNT}/web"],
@@ -59,18 +58,6 @@ async def command(deployment: Deployment, *arguments: str, peer: str = "admin") 
     output, errors = await process.communicate()
     code = process.returncode or 0
     return code, (errors if code else output).decode()
-
-
-async def until_challenged(person: Person) -> httpx2.Response:
-    """The first refusal, which must come within a second."""
-    last: list[httpx2.Response] = []
-
-    async def is_challenged() -> bool:
-        last[:] = [await person.post(LIST)]
-        return last[0].status_code == 401
-
-    await until(is_challenged, timeout_s=1.0)
-    return last[0]
 
 
 async def test_an_administrator_ends_a_sign_in_and_the_user_signs_in_again(

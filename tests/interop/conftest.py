@@ -1,7 +1,7 @@
-"""Fixtures of the comparison with the peer, and what happens when it is not installed.
+"""Fixtures of the comparison with the peer, and what happens when something that is compared with is not installed.
 
-Then the tests here are not collected and the run says so in a line; in CI that is an error. They run in the session's
-event loop, with both servers started once.
+Then the tests that need it are not collected and the run says so in a line; in CI that is an error. Those of the
+comparison run in the session's event loop, with both servers started once.
 """
 
 import os
@@ -12,17 +12,27 @@ import pytest_asyncio
 
 from tests.interop import peer
 from tests.interop.side_by_side import SideBySide, side_by_side
+from tests.kit import authorization_server, redis_server
 
-if not peer.is_installed():
-    if os.environ.get("CI"):
-        raise pytest.UsageError(peer.HOW_TO_INSTALL)
-    collect_ignore_glob = ["test_*.py"]
+_NEEDED = {
+    "test_compatibility.py": [peer],
+    "test_faults.py": [peer],
+    "test_sign_in.py": [authorization_server],
+    "test_shared_logout.py": [authorization_server, redis_server],
+}
+_MISSING = {
+    file: [needed.HOW_TO_INSTALL for needed in all_needed if not needed.is_installed()]
+    for file, all_needed in _NEEDED.items()
+}
+if os.environ.get("CI") and any(_MISSING.values()):
+    raise pytest.UsageError("; ".join(dict.fromkeys(what for missing in _MISSING.values() for what in missing)))
+collect_ignore_glob = [file for file, missing in _MISSING.items() if missing]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say what was not run and how to get it."""
-    if not peer.is_installed():
-        terminalreporter.write_line(f"tests/interop: {peer.HOW_TO_INSTALL}", yellow=True)
+    for file in collect_ignore_glob:
+        terminalreporter.write_line(f"tests/interop/{file}: {'; '.join(_MISSING[file])}", yellow=True)
 
 
 @pytest_asyncio.fixture(loop_scope="session", scope="session")

@@ -21,6 +21,7 @@ from servicekit.errors import Reason, ServiceError
 from servicekit.grpc_client import connected
 from servicekit.grpc_errors import raising_service_errors
 from servicekit.identity import ASSERTION_METADATA_KEY
+from tests.kit.authorization_server import AuthorizationServer
 from tests.kit.fake_aws import FakeAws
 from tests.kit.issuer import Issuer
 from tests.kit.ports import free_ports
@@ -72,11 +73,15 @@ class Replicas:
         """A channel to one replica with the certificate of `peer`."""
         key = (service, index, peer)
         if key not in self._channels:
-            port = (self._auth_ports if service == "auth_service" else self._cloudwatch_ports)[index]
+            port = self._ports(service)[index]
             name = service.replace("_", "-")
             opened = connected(f"127.0.0.1:{port}", name, self.deployment.tls(peer))
             self._channels[key] = await self._stack.enter_async_context(opened)
         return self._channels[key]
+
+    def target(self, service: str) -> str:
+        """All replicas of a service, as a client is told of them."""
+        return "ipv4:" + ",".join(f"127.0.0.1:{port}" for port in self._ports(service))
 
     async def revoke(self, index: int, subject: str, session_id: str = "") -> None:
         """As an administrator does, at one replica of auth_service."""
@@ -93,8 +98,12 @@ class Replicas:
         return {revocation.subject for revocation in answer.revocations}
 
     def person(self, subject: str, **claims: Any) -> "Person":
-        """Somebody with a token."""
-        return Person(self, subject, claims)
+        """Somebody with a token of the kit's issuer."""
+        facts = {"sub": subject, "groups": ["ops"], "aud": self.deployment.mcp_url}
+        return Person(self, self.deployment.issuer.mint(facts | claims))
+
+    def _ports(self, service: str) -> list[int]:
+        return self._auth_ports if service == "auth_service" else self._cloudwatch_ports
 
     def _process(self, service: str, index: int) -> AbstractAsyncContextManager[Child]:
         if service == "auth_service":
@@ -103,20 +112,16 @@ class Replicas:
                 "AUTH_SIGNING_KEYS_DIR": str(self.deployment.directory / "keys"),
             }
             return self.deployment.start_replica(service, self._auth_ports[index], self._shared | changes)
-        targets = ",".join(f"127.0.0.1:{port}" for port in self._auth_ports)
-        changes = {"CLOUDWATCH_AUTH_TARGET": f"ipv4:{targets}"}
+        changes = {"CLOUDWATCH_AUTH_TARGET": self.target("auth_service")}
         return self.deployment.start_replica(service, self._cloudwatch_ports[index], changes)
 
 
 class Person:
     """One person: a token, and the assertion that was last given for it."""
 
-    def __init__(self, replicas: Replicas, subject: str, claims: dict[str, Any]) -> None:
+    def __init__(self, replicas: Replicas, token: str) -> None:
         self._replicas = replicas
-        self.subject = subject
-        deployment = replicas.deployment
-        facts = {"sub": subject, "groups": ["ops"], "aud": deployment.mcp_url}
-        self.token = deployment.issuer.mint(facts | claims)
+        self.token = token
         self.assertion = b""
 
     async def sign_in(self, index: int) -> None:
@@ -187,7 +192,7 @@ async def _reason(call: Any) -> Reason | None:
 
 @asynccontextmanager
 async def running_replicas(
-    directory: Path, aws: FakeAws, issuer: Issuer, redis: RedisServer, **settings: str
+    directory: Path, aws: FakeAws, issuer: Issuer | AuthorizationServer, redis: RedisServer, **settings: str
 ) -> AsyncIterator[Replicas]:
     """All four processes while open."""
     policy = policy_for({"payments": ACCOUNT}, {"ops": ["payments"]})

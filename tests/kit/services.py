@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from servicekit.tls import TlsFiles
+from tests.kit.authorization_server import AuthorizationServer
 from tests.kit.fake_aws import FakeAws
 from tests.kit.issuer import Issuer
 from tests.kit.ports import free_ports
@@ -53,7 +54,7 @@ class Deployment:
 
     directory: Path
     aws: FakeAws
-    issuer: Issuer
+    issuer: Issuer | AuthorizationServer
     policy: Mapping[str, Any]
     overrides: dict[str, dict[str, str]] = field(default_factory=dict)
     """Variables by service that replace or add to the usual ones."""

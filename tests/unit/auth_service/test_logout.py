@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from auth_service.adapters.signing_keys import SigningKeys
 from auth_service.authentication import TokenAuthenticator, Voucher
@@ -194,6 +195,23 @@ async def test_logout_audiences_replace_the_clients() -> None:
     desk = Desk(logout_audiences=("logout-client",))
     assert await desk.reason(logout_token()) is Reason.TOKEN_AUDIENCE_WRONG
     assert await desk.reason(logout_token({"aud": "logout-client"})) is None
+
+
+async def test_clients_that_register_themselves_cannot_be_listed() -> None:
+    desk = Desk(client_ids=(), logout_audiences=("*",))
+    assert await desk.reason(logout_token({"aud": "k3jf8-registered-itself"})) is None
+    assert desk.is_refused()
+    for number, audience in enumerate((OMIT, 7, [], [None])):
+        refused = await desk.reason(logout_token({"aud": audience, "jti": f"other-{number}"}))
+        assert refused is Reason.TOKEN_AUDIENCE_WRONG
+
+
+@pytest.mark.parametrize(
+    "settings", [{"logout_audiences": ("*", "librechat"), "client_ids": ()}, {"logout_audiences": ("*",)}]
+)
+def test_any_client_is_not_said_beside_names(settings: Mapping[str, Any]) -> None:
+    with pytest.raises(ValidationError, match="without others and client_ids"):
+        Desk(**settings)
 
 
 async def test_an_issuer_whose_keys_cannot_be_had_is_not_the_tokens_fault() -> None:
