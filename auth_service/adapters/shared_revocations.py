@@ -17,10 +17,11 @@ from typing import Any, Final
 from pydantic import TypeAdapter, ValidationError
 
 from servicekit.revocations import Revocation
-from servicekit.shared_state import SharedState
+from servicekit.shared_state import SharedState, SharedStateUnavailable
 
 _log = logging.getLogger(__name__)
 _PER_COMMAND: Final = 500
+_MAX_COUNT_DIGITS: Final = 19  # of a 64-bit integer, as Redis counts
 _COMMAND_TIMEOUT_S: Final = 2.0  # a page is a few hundred kilobytes
 _ADD: Final = """
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', ARGV[1])
@@ -59,7 +60,11 @@ class SharedRevocations:
 
     async def count(self) -> int:
         """Changes whenever any were added, and when the server has lost them."""
-        return int(await self._run(lambda redis: redis.get(self._count)) or 0)
+        found = await self._run(lambda redis: redis.get(self._count))
+        count = _as_count(found or b"0")
+        if count is None:  # somebody else wrote there: it can tell nothing until that is gone
+            raise SharedStateUnavailable
+        return count
 
     async def read_all(self) -> list[Revocation]:
         """All that are in force."""
@@ -109,8 +114,12 @@ class SharedRevocations:
 async def _read(messages: AsyncIterator[bytes]) -> AsyncGenerator[tuple[int, Revocation | None]]:
     async for message in messages:
         count, _, member = message.partition(b" ")
-        if count.isdigit():
-            yield int(count), _decode(member) if member else None
+        if (number := _as_count(count)) is not None:
+            yield number, _decode(member) if member else None
+
+
+def _as_count(text: bytes) -> int | None:
+    return int(text) if text.isdigit() and len(text) <= _MAX_COUNT_DIGITS else None
 
 
 def _encode(revocation: Revocation) -> bytes:

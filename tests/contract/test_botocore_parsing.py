@@ -115,6 +115,24 @@ async def test_what_is_not_xml_is_botocores_error_and_not_quoted(parsers: Answer
     assert gc.isenabled()
 
 
+@pytest.mark.parametrize(
+    "declared",
+    [
+        '<!ENTITY e0 "aaaaaaaaaa">' + "".join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 10}">' for n in range(1, 10)),
+        f'<!ENTITY e9 "{"a" * 100_000}">',
+        '<!ENTITY e9 SYSTEM "file:///etc/hostname">',
+    ],
+    ids=["entities of entities", "a long entity many times", "a file"],
+)
+async def test_entities_of_a_document_neither_multiply_nor_read_files(parsers: AnswerParsers, declared: str) -> None:
+    """expat's own bounds, which is why ElementTree may read what AWS answers."""
+    document = f"<!DOCTYPE r [{declared}]><r>{'&e9;' * 20_000}</r>".encode()
+    answer = {"status_code": 200, "headers": {}, "body": document}
+    with pytest.raises(ResponseParserError) as caught:
+        await parsers.create_parser("query").parse(answer, _shape("cloudwatch", "GetMetricData"))
+    assert len(str(caught.value)) < 200
+
+
 async def test_one_who_gives_up_stops_nobody(parsers: AnswerParsers) -> None:
     parser, shape = parsers.create_parser("query"), _shape("cloudwatch", "GetMetricData")
     parsing = [asyncio.create_task(parser.parse(_metric_data(LARGE), shape)) for _ in range(4)]

@@ -84,6 +84,19 @@ async def test_in_an_outage_each_replica_keeps_the_rate_for_itself(
     assert await other.take("alice") > 0
 
 
+@pytest.mark.parametrize("junk", [b"junk", b"nan", b""])
+async def test_what_others_write_into_redis_lifts_no_limit(states: list[SharedState], junk: bytes) -> None:
+    """What cannot be understood there is taken for an outage: the replica goes by its own count."""
+    state = states[0]
+    rates, ledger = SharedRates(2, state), SharedScanLedger(state, max_users=10)
+    assert await rates.take("alice") == 0
+    assert await ledger.add("alice", DAY, 7) == 7
+    for key in await state.redis.keys("*"):
+        await state.redis.set(key, junk)
+    assert [await rates.take("alice") > 0 for _ in range(3)][-1]
+    assert await ledger.add("alice", DAY, 5) == 12
+
+
 async def test_places_are_those_of_all_replicas(states: list[SharedState]) -> None:
     one, other = (SharedLeases(state) for state in states)
     first = await one.take(PLACES)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from redis.asyncio import Redis
 
 from servicekit.errors import Reason, ServiceError
 from tests.kit.fake_aws import FakeAws
@@ -103,6 +104,27 @@ async def test_replicas_that_were_away_learn_of_it_before_they_serve(replicas: R
     await replicas.start("cloudwatch_service", 1)
     assert await erin.everywhere() == REFUSED
     assert await frank.everywhere() == SERVED
+
+
+async def test_what_others_write_into_redis_neither_opens_anything_nor_ends_the_watch(replicas: Replicas) -> None:
+    """By the names that auth_service uses, as somebody could who may write there."""
+    judy, kim = await signed_in(replicas, "judy"), await signed_in(replicas, "kim")
+    await replicas.revoke(0, "judy")
+    await until(lambda: _holds(judy, REFUSED), timeout_s=1.0)
+    async with Redis.from_url(replicas.redis.url) as redis:
+        for message in (b"", b"junk", b"9" * 5_000, b"7 {}", b'8 {"subject": 1}', b"\xff" * 100, b"-1"):
+            await redis.publish("cwmcp:revocations:new", message)
+        await redis.zadd("cwmcp:revocations:set", {b"junk": time.time() + 60, b'{"issuer": []}': time.time() + 60})
+        await redis.set("cwmcp:revocations:count", b"9" * 5_000)
+        with pytest.raises(ServiceError) as caught:
+            await replicas.revoke(1, "kim")
+        assert caught.value.reason is Reason.UNAVAILABLE
+        await redis.delete("cwmcp:revocations:count", "cwmcp:revocations:set")
+    await until(lambda: _holds(kim, REFUSED))
+    assert await judy.everywhere() == REFUSED
+    larry = await signed_in(replicas, "larry")
+    await replicas.revoke(1, "larry")
+    await until(lambda: _holds(larry, REFUSED), timeout_s=1.0)
 
 
 async def test_an_outage_of_redis_opens_nothing_and_loses_nothing(replicas: Replicas) -> None:

@@ -102,6 +102,27 @@ async def test_every_method_without_a_token_is_challenged(method: str) -> None:
     assert setup.authentication.asked == []
 
 
+@pytest.mark.parametrize(
+    "request_",
+    [
+        {"params": {"access_token": "good"}},
+        {"data": {"access_token": "good"}},
+        {"headers": {"Cookie": "access_token=good; Authorization=Bearer good"}},
+        {"headers": {"Proxy-Authorization": "Bearer good"}},
+        {"headers": {"X-Forwarded-Access-Token": "good"}},
+        {"headers": {"Authorization": "Basic Z29vZDpnb29k"}},
+    ],
+    ids=["query", "form", "cookie", "proxy", "header of a proxy", "basic"],
+)
+async def test_a_token_anywhere_but_in_its_header_is_none(request_: dict[str, Any]) -> None:
+    """RFC 6750 sections 2.2 and 2.3 allow form and query; the MCP specification forbids them."""
+    setup = _Setup()
+    response = await setup.send(**request_)
+    assert response.status_code == 401
+    assert setup.authentication.asked == []
+    assert setup.seen == []
+
+
 @pytest.mark.parametrize("method", ["GET", "HEAD", "DELETE", "PUT"])
 async def test_with_a_token_only_post_is_served(method: str) -> None:
     response = await _Setup().send(method, headers=GOOD)

@@ -106,6 +106,32 @@ async def test_a_head_that_is_too_large_is_refused_in_words(port: int, head: byt
     assert answer == b"" or (answer.startswith(b"HTTP/1.1 400") and b"larger than 65536 bytes" in answer)
 
 
+SMUGGLED = b"GET /smuggled HTTP/1.1\r\nHost: h\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        b"Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + SMUGGLED,
+        b"Content-Length: 2\r\nContent-Length: 40\r\n\r\n{}" + SMUGGLED,
+        b"Content-Length: 2, 2\r\n\r\n{}",
+        b"Content-Length: +2\r\n\r\n{}",
+        b"Content-Length: -1\r\n\r\n" + SMUGGLED,
+        b"Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n" + SMUGGLED,
+        b"Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n" + SMUGGLED,
+        b"Transfer-Encoding: chunked\r\n\r\n2;a=\nx\r\n{}\r\n0\r\n\r\n" + SMUGGLED,
+        b"X-A: b\r\n c\r\nContent-Length: 2\r\n\r\n{}",
+        b"X-A: b\x00c\r\nContent-Length: 2\r\n\r\n{}",
+    ],
+    ids=["two ways", "two lengths", "list", "plus", "minus", "unknown", "blank", "line feed", "folded", "zero byte"],
+)
+async def test_a_request_whose_end_proxies_see_elsewhere_is_refused(port: int, rest: bytes) -> None:
+    """RFC 9112 section 11.2: what follows it must not be taken for a request of the next client."""
+    answer = await _until_closed(port, b"POST / HTTP/1.1\r\nHost: h\r\n" + rest)
+    assert answer.startswith(b"HTTP/1.1 400")
+    assert answer.count(b"HTTP/1.1 ") == 1
+
+
 async def test_requests_one_after_another_and_pipelined_are_served(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """And a connection that was used may idle for longer than a new one."""
     monkeypatch.setattr(BoundedHttpProtocol, "receive_timeout_s", 0.1)

@@ -1,6 +1,7 @@
 """An issuer's keys over real HTTP, on a clock that the test moves."""
 
 import asyncio
+import gzip
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -186,6 +187,12 @@ async def test_a_huge_document_is_not_read(
     document = {"keys": [rsa_key("rsa-1").jwk()], "padding": "x" * size_bytes}
     issuer.serve(JWKS, Document(json.dumps(document).encode()))
     assert await cache.reason("rsa-1") is reason
+
+
+async def test_a_small_answer_that_unpacks_to_a_huge_one_is_not_read(cache: Cache, issuer: Issuer) -> None:
+    packed = gzip.compress(json.dumps({"keys": [], "padding": " " * 50_000_000}).encode(), 9)
+    issuer.serve(JWKS, Document(packed, headers={"Content-Encoding": "gzip"}))
+    assert await cache.reason("rsa-1") is UNAVAILABLE
 
 
 @pytest.mark.parametrize("path", [JWKS, OPENID_CONFIGURATION])
