@@ -1,119 +1,34 @@
 """Signing in at a real authorization server: from a bare 401 to answers, refresh, logout, and tokens not for us."""
 
 import asyncio
-import base64
-import hashlib
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
 
-import httpx2
 import pytest
 import pytest_asyncio
-import yaml
 
-from tests.e2e.conftest import ALICE_ACCOUNT, BOB_ACCOUNT, ERAS, LIST, Person, until_challenged
-from tests.interop.oauth_conversation import REDIRECT, Conversation, conversation
-from tests.kit.authorization_server import AuthorizationServer, authorization_server
-from tests.kit.fake_aws import FakeAws
-from tests.kit.form_browser import FormBrowser, form_browser
-from tests.kit.process import Child
-from tests.kit.services import Deployment, policy_for
+from tests.e2e.conftest import ALICE_ACCOUNT, BOB_ACCOUNT, ERAS, LIST, until_challenged
+from tests.interop.oauth_conversation import conversation
+from tests.interop.sign_in_world import (
+    INTROSPECTION_CLIENT,
+    OTHER_RESOURCE,
+    PKCE,
+    USERS,
+    VERIFIER,
+    World,
+    running_world,
+)
+from tests.kit.form_browser import form_browser
 from tests.kit.waiting import until
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(60)]
-USERS = {
-    "alice": {"sub": "alice-id", "email": "alice@example.com", "email_verified": True, "groups": ["cw-payments"]},
-    "bob": {"sub": "bob-id", "email": "bob@example.com", "email_verified": True, "groups": ["cw-webshop"]},
-}
-OTHER_RESOURCE = "https://other.example.com/mcp"
-PUBLIC_CLIENT = {
-    "client_id": "known-in-advance",
-    "token_endpoint_auth_method": "none",
-    "application_type": "native",
-    "redirect_uris": [REDIRECT],
-    "grant_types": ["authorization_code", "refresh_token"],
-    "scope": "openid aws:cloudwatch",
-}
-VERIFIER = "a-verifier-of-the-least-length-that-is-allowed-by-rfc-7636"
-CHALLENGE = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).rstrip(b"=").decode()
-PKCE = {"code_challenge": CHALLENGE, "code_challenge_method": "S256"}
-
-
-@dataclass
-class World:
-    """The product, an authorization server that knows it, and an AWS."""
-
-    server: AuthorizationServer
-    deployment: Deployment
-    http: httpx2.AsyncClient
-    services: dict[str, Child]
-
-    def with_token(self, token: str) -> Person:
-        """A client that has a token and does not know how to get one."""
-        return Person(self.http, self.deployment.mcp_url, token)
-
-    async def token_request(self, conversation: Conversation | None = None, **form: str) -> httpx2.Response:
-        """What the token endpoint says to the client of a conversation, or to the public client."""
-        if conversation is None:
-            form["client_id"] = PUBLIC_CLIENT["client_id"]
-            return await self.http.post(f"{self.server.url}/token", data=form)
-        client = conversation.kept.client
-        assert client is not None
-        return await self.http.post(
-            f"{self.server.url}/token", data=form, auth=httpx2.BasicAuth(client.client_id, client.client_secret or "")
-        )
-
-    async def refresh(self, conversation: Conversation, refresh_token: str | None) -> httpx2.Response:
-        """What the token endpoint says to a refresh token."""
-        return await self.token_request(
-            conversation, grant_type="refresh_token", refresh_token=refresh_token or "there is none"
-        )
-
-    async def authorize(self, browser: FormBrowser, **parameters: str) -> dict[str, str]:
-        """What the public client is told after it sent the person to the server."""
-        request = {
-            "response_type": "code",
-            "client_id": PUBLIC_CLIENT["client_id"],
-            "redirect_uri": REDIRECT,
-            "scope": "aws:cloudwatch",
-            "state": "s",
-            **parameters,
-        }
-        return await browser.authorize(f"{self.server.url}/auth?{urlencode(request)}")
-
-    async def redeem(self, code: str, **form: str) -> httpx2.Response:
-        """What the token endpoint says to the public client's code."""
-        return await self.token_request(grant_type="authorization_code", code=code, redirect_uri=REDIRECT, **form)
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
 async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
-    directory: Path = tmp_path_factory.mktemp("sign_in")
-    policy = policy_for(
-        {"payments": ALICE_ACCOUNT, "webshop": BOB_ACCOUNT}, {"cw-payments": ["payments"], "cw-webshop": ["webshop"]}
-    )
-    async with AsyncExitStack() as stack:
-        external_ids = dict.fromkeys((ALICE_ACCOUNT, BOB_ACCOUNT), "test-deployment")
-        aws = await stack.enter_async_context(FakeAws(external_ids=external_ids))
-        server = await stack.enter_async_context(
-            authorization_server(directory, users=USERS, clients=[PUBLIC_CLIENT], offline_access=False)
-        )
-        deployment = Deployment(directory, aws, server, policy)
-        entry = {"issuer": server.url, "audiences": [deployment.mcp_url], "leeway_s": 0, "logout_audiences": ["*"]}
-        issuers_file = directory / "issuers.yaml"
-        issuers_file.write_text(yaml.safe_dump({"issuers": [entry]}))
-        deployment.overrides["auth_service"] = {"AUTH_ISSUERS_FILE": str(issuers_file)}
-        await server.configure(
-            resources={deployment.mcp_url: {"scopes": "aws:cloudwatch"}, OTHER_RESOURCE: {"scopes": "aws:cloudwatch"}},
-            logout_uri=deployment.mcp_url.removesuffix("/mcp") + "/oidc/backchannel-logout",
-        )
-        services = await stack.enter_async_context(deployment.running())
-        http = await stack.enter_async_context(httpx2.AsyncClient(timeout=20, trust_env=False))
-        yield World(server, deployment, http, services)
+    async with running_world(tmp_path_factory.mktemp("sign_in")) as running:
+        yield running
 
 
 @pytest.mark.parametrize("era", ERAS)
@@ -143,9 +58,10 @@ async def test_from_a_bare_401_to_answers_of_ones_own_account(world: World, era:
 
 
 async def test_a_token_expires_during_a_conversation_and_is_refreshed(world: World) -> None:
-    await world.server.configure(access_token_ttl_s=3)
-    async with form_browser("alice") as browser, conversation(world.deployment.mcp_url, browser) as talk:
-        await world.server.configure(access_token_ttl_s=600)
+    async with AsyncExitStack() as stack:
+        browser = await stack.enter_async_context(form_browser("alice"))
+        async with world.issuing(live_s=3):
+            talk = await stack.enter_async_context(conversation(world.deployment.mcp_url, browser))
         before, first_token = talk.tokens, world.with_token(talk.access_token)
         await until(talk.knows_that_its_token_expired)
         refused = await first_token.post(LIST)
@@ -159,9 +75,10 @@ async def test_a_token_expires_during_a_conversation_and_is_refreshed(world: Wor
 
 
 async def test_a_refresh_token_used_twice_ends_the_grant(world: World) -> None:
-    await world.server.configure(access_token_ttl_s=2)
-    async with form_browser("alice") as browser, conversation(world.deployment.mcp_url, browser) as talk:
-        await world.server.configure(access_token_ttl_s=600)
+    async with AsyncExitStack() as stack:
+        browser = await stack.enter_async_context(form_browser("alice"))
+        async with world.issuing(live_s=2):
+            talk = await stack.enter_async_context(conversation(world.deployment.mcp_url, browser))
         stolen = talk.tokens.refresh_token
         thief = await world.refresh(talk, stolen)
         assert thief.status_code == 200
@@ -186,7 +103,7 @@ async def test_a_logout_at_the_authorization_server_takes_effect(world: World) -
     ):
         before, former = talk.tokens, world.with_token(talk.access_token)
         await former.answer("get_active_alarms")
-        assert "signed out" in await browser.log_out(f"{world.server.url}/session/end")
+        await world.log_out(browser)
         refused = await until_challenged(former)
         assert 'error="invalid_token"' in refused.headers["www-authenticate"]
         assert "sign in again" in refused.json()["error_description"]
@@ -201,6 +118,46 @@ async def test_a_logout_at_the_authorization_server_takes_effect(world: World) -
         log = world.services["auth_service"].log()
         assert '"revoked_by": "backchannel-logout"' in log and "eyJ" not in log
         assert "back-channel logout failed" not in world.server.log()
+
+
+async def test_offline_access_outlives_a_logout(world: World) -> None:
+    """By section 2.7 of Back-Channel Logout; what docs/identity/revocation.md warns of."""
+    async with (
+        world.issuing(offline_access=True),
+        form_browser("alice") as browser,
+        conversation(world.deployment.mcp_url, browser) as talk,
+    ):
+        assert "offline_access" in talk.authorizations[0]
+        before = talk.tokens
+        await world.log_out(browser)
+        await until_challenged(world.with_token(before.access_token))
+
+        async def is_served_again() -> bool:
+            nonlocal before
+            refreshed = await world.refresh(talk, before.refresh_token)
+            before = before.model_validate_json(refreshed.text)
+            return (await world.with_token(before.access_token).post(LIST)).status_code == 200
+
+        await until(is_served_again, timeout_s=3.0)  # from the second after the logout on
+
+
+async def test_opaque_tokens_are_looked_up_and_end_with_a_logout(world: World) -> None:
+    async with (
+        world.issuing("opaque"),
+        form_browser("bob") as browser,
+        conversation(world.deployment.mcp_url, browser) as talk,
+    ):
+        assert "." not in talk.access_token
+        answer = await talk.ask("get_active_alarms")
+        assert BOB_ACCOUNT in answer and ALICE_ACCOUNT not in answer
+        former = world.with_token(talk.access_token)
+        await world.log_out(browser)
+        assert 'error="invalid_token"' in (await until_challenged(former)).headers["www-authenticate"]
+        told = await world.authorize(browser, resource=OTHER_RESOURCE, **PKCE)
+        foreign = await world.redeem(told["code"], code_verifier=VERIFIER)
+        assert (await world.with_token(foreign.json()["access_token"]).post(LIST)).status_code == 401
+        logs = "".join(service.log() for service in world.services.values())
+        assert former.token not in logs and INTROSPECTION_CLIENT["client_secret"] not in logs
 
 
 async def test_a_token_for_another_resource_is_refused(world: World) -> None:
