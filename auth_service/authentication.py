@@ -20,7 +20,7 @@ from auth_service.sealing import TokenSealing
 from auth_service.validation import TokenValidator
 from servicekit import assertions
 from servicekit.errors import Reason, ServiceError
-from servicekit.identity import Principal, derive_user_id
+from servicekit.identity import Principal, derive_user_id, fold_email
 from servicekit.permissions import EVERYTHING, Permission
 
 _VERDICT_LIFETIME_S: Final = 60.0
@@ -148,7 +148,7 @@ class TokenAuthenticator:
         await self._ended.ensure_known()
         self._check_ended(verdict, digest)
         email = verdict.stated_email
-        if claimed_email and email and claimed_email.casefold() != email.casefold():
+        if claimed_email and email and fold_email(claimed_email) != fold_email(email):
             raise ServiceError(Reason.EMAIL_MISMATCH, "the e-mail named by the client is not that of the token")
         return verdict
 

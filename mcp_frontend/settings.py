@@ -52,7 +52,8 @@ class FrontendSettings(ServiceSettings):
     @classmethod
     def _networks(cls, proxies: tuple[str, ...]) -> tuple[str, ...]:
         for proxy in proxies:
-            ip_network(proxy)  # its ValueError names it
+            if ip_network(proxy).prefixlen == 0:  # its ValueError names it
+                raise ValueError(f"{proxy} trusts every client to name its own address")
         return proxies
 
     @model_validator(mode="after")

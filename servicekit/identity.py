@@ -54,6 +54,15 @@ class _Verified:
     needed: Permission | None
 
 
+def fold_email(email: str) -> str:
+    """The form in which e-mails compare: without regard to the case of ASCII letters, and to the letter otherwise.
+
+    Unicode's own folding would make one of two people's: of "ß" and "ss", of the Kelvin sign and "k" (Unicode Technical
+    Report 36, section 2). Domains and mailboxes beyond ASCII are rare enough to be written as the token has them.
+    """
+    return "".join(letter.lower() if letter.isascii() else letter for letter in email)
+
+
 def derive_user_id(issuer: str, subject: str) -> str:
     """An opaque, stable, injective name of (issuer, subject): `u-` and 26 base32 characters (130 bits of SHA-256)."""
     digest = hashlib.sha256(f"{len(issuer)}:{issuer}{subject}".encode()).digest()

@@ -13,7 +13,7 @@ from servicekit.errors import Reason, ServiceError
 
 ALL: Final = "all"
 BASE_SCOPE: Final = "aws:cloudwatch"
-_SCOPE_SEPARATOR: Final = ":"
+_BELOW_BASE: Final = f"{BASE_SCOPE}:"
 
 
 class Permission(StrEnum):
@@ -66,7 +66,7 @@ def compact(permissions: Collection[Permission]) -> tuple[str, ...]:
 
 def scope_of(permission: Permission) -> str:
     """The narrowest OAuth scope that includes the permission."""
-    return f"{BASE_SCOPE}{_SCOPE_SEPARATOR}{permission}"
+    return f"{_BELOW_BASE}{permission}"
 
 
 def within_scopes(scopes: Iterable[str]) -> frozenset[Permission]:
@@ -77,22 +77,29 @@ def within_scopes(scopes: Iterable[str]) -> frozenset[Permission]:
     ours = [scope for scope in scopes if is_ours(scope)]
     if not ours:
         return EVERYTHING
-    return expand(scope.removeprefix(BASE_SCOPE).removeprefix(_SCOPE_SEPARATOR) or ALL for scope in ours)
+    return expand(ALL if scope == BASE_SCOPE else scope.removeprefix(_BELOW_BASE) for scope in ours)
 
 
 def is_ours(scope: str) -> bool:
     """Whether the scope is the base scope or one below it."""
-    return scope == BASE_SCOPE or scope.startswith(BASE_SCOPE + _SCOPE_SEPARATOR)
+    return scope == BASE_SCOPE or scope.startswith(_BELOW_BASE)
 
 
 def opens(scope: str, scopes: Collection[str]) -> bool:
     """Whether somebody with `scopes` passes a door that asks for `scope`.
 
-    Of the base scope any known narrower one will do: it lets its holder in, and to nothing else.
+    A broader one of ours will do. Of the base scope any known narrower one will do too: it lets its holder in, and to
+    nothing else.
     """
     if scope in scopes:
         return True
-    return scope == BASE_SCOPE and any(is_ours(each) for each in scopes) and bool(within_scopes(scopes))
+    if not is_ours(scope) or not any(is_ours(each) for each in scopes):
+        return False
+    held = within_scopes(scopes)
+    if scope == BASE_SCOPE:
+        return bool(held)
+    wanted = within_scopes((scope,))
+    return bool(wanted) and wanted <= held
 
 
 def require(needed: Permission | None, permitted: Collection[Permission], scopes: Iterable[str]) -> None:

@@ -1,5 +1,6 @@
 """AWS accounts as the policy has them: how each is reached, in which partition and regions, and under which ceiling."""
 
+import json
 import re
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -19,6 +20,8 @@ _BY_ROLE: Final = frozenset({"assume_role", "web_identity"})
 _BY_TOKEN: Final = frozenset({"web_identity", "token_claims"})
 # AWS STS API reference, AssumeRole.
 _EXTERNAL_ID: Final = r"^[A-Za-z0-9_+=,.@:/-]*$"
+# There too: of a session policy's characters as it is sent, white space included.
+MAX_SESSION_POLICY_CHARACTERS: Final = 2_048
 _PARTITION_OF_PREFIX: Final[Mapping[str, Partition]] = {"cn-": "aws-cn", "us-gov-": "aws-us-gov"}
 # Where a call goes in a partition that the calling service's own default region is not of.
 _HOME_REGIONS: Final[Mapping[Partition, str]] = {
@@ -69,6 +72,11 @@ class Account(BaseModel):
             raise ValueError(f"{self.strategy} uses no role_arn")
         if self.strategy == "web_identity" and self.external_id is not None:
             raise ValueError("web_identity has no external id: AWS STS takes none with a token")
+        written = self.session_policy
+        if isinstance(written, dict) and len(compact_json(written)) > MAX_SESSION_POLICY_CHARACTERS:
+            raise ValueError(
+                f"session_policy is longer than {MAX_SESSION_POLICY_CHARACTERS} characters, AWS STS's limit"
+            )
         if self.strategy == "token_claims" and "session_policy" in self.model_fields_set:
             raise ValueError("token_claims has no session policy: the keys are what the token says")
         if self.default_region and self.regions and self.default_region not in self.regions:
@@ -111,6 +119,11 @@ class Account(BaseModel):
 
     def _has(self, region: str) -> bool:
         return partition_of(region) == self.partition
+
+
+def compact_json(policy: Any) -> str:
+    """A policy in the fewest characters, as AWS is sent it."""
+    return json.dumps(policy, separators=(",", ":"))
 
 
 def partition_of(region: str) -> Partition:

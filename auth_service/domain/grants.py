@@ -8,7 +8,7 @@ from typing import Annotated, Final, Self
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from auth_service.domain.accounts import Account, Alias, Region
-from servicekit.identity import Principal
+from servicekit.identity import Principal, fold_email
 from servicekit.permissions import NAMES, Permission, expand
 
 AliasPattern = Annotated[str, StringConstraints(pattern=r"^[a-z0-9*][a-z0-9*._-]{0,62}$")]
@@ -50,7 +50,7 @@ class Grant(BaseModel):
         return self
 
     def reason(self, principal: Principal) -> str | None:
-        """Why the grant covers the principal, such as "group ops", or None. E-mails compare without regard to case."""
+        """Why the grant covers the principal, such as "group ops", or None. E-mails compare as `fold_email` has it."""
         if self.issuers and principal.issuer not in self.issuers:
             return None
         for kind, ours, theirs in (
@@ -61,7 +61,7 @@ class Grant(BaseModel):
             if found is not None:
                 return f"{kind} {found}"
         email = principal.email
-        is_named = bool(email) and email.casefold() in {each.casefold() for each in self.emails}
+        is_named = bool(email) and fold_email(email) in {fold_email(each) for each in self.emails}
         return f"e-mail {email}" if is_named else None
 
 

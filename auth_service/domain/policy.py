@@ -15,7 +15,7 @@ from auth_service.domain.account_templates import TemplateFault, expand_template
 from auth_service.domain.accounts import Account, Alias
 from auth_service.domain.grants import Grant, ResolvedGrant, resolve
 from servicekit.errors import Reason, ServiceError
-from servicekit.identity import Principal
+from servicekit.identity import Principal, fold_email
 from servicekit.permissions import Permission, within_scopes
 
 _KEYS: Final = ("accounts", "accounts_from", "grants")
@@ -95,7 +95,7 @@ class Policy:
         facts = (
             *(("group", group) for group in principal.groups),
             *(("scope", scope) for scope in principal.scopes),
-            ("email", principal.email.casefold()),
+            ("email", fold_email(principal.email)),
         )
         candidates = {index for fact in facts for index in self._by_fact.get(fact, ())}
         found = ((self.grants[index], self.grants[index].grant.reason(principal)) for index in sorted(candidates))
@@ -223,14 +223,14 @@ def _checked(model: type[M], written: Any, place: str, faults: list[str]) -> M |
 
 
 def _index(grants: Iterable[ResolvedGrant]) -> Mapping[tuple[str, str], list[int]]:
-    """The grants that name each group, scope and (case-folded) e-mail."""
+    """The grants that name each group, scope and (folded) e-mail."""
     found: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
     for resolved in grants:
         grant = resolved.grant
         facts = (
             *(("group", group) for group in grant.groups),
             *(("scope", scope) for scope in grant.scopes),
-            *(("email", email.casefold()) for email in grant.emails),
+            *(("email", fold_email(email)) for email in grant.emails),
         )
         for fact in facts:
             found[fact].append(resolved.index)

@@ -8,9 +8,9 @@ import re
 from collections.abc import Collection, Mapping
 from functools import cache
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Final
 
-from auth_service.domain.accounts import Account
+from auth_service.domain.accounts import Account, compact_json
 from auth_service.domain.user_tokens import UserToken
 from servicekit.identity import Principal
 from servicekit.permissions import Permission
@@ -73,7 +73,7 @@ def session_policy(account: Account, permissions: Collection[Permission]) -> str
         case str():
             return _allowing(frozenset(permissions) & account.ceiling)
         case policy:
-            return _compact(policy)
+            return compact_json(policy)
 
 
 def session_claims(account: Account, token: UserToken) -> str:
@@ -93,8 +93,5 @@ def session_claims(account: Account, token: UserToken) -> str:
 @cache
 def _allowing(permissions: frozenset[Permission]) -> str:
     actions = sorted({action for permission in permissions for action in ACTIONS[permission]})
-    return _compact({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": actions, "Resource": "*"}]})
-
-
-def _compact(policy: Any) -> str:
-    return json.dumps(policy, separators=(",", ":"))
+    statement = {"Effect": "Allow", "Action": actions, "Resource": "*"}
+    return compact_json({"Version": "2012-10-17", "Statement": [statement]})

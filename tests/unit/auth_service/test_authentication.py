@@ -83,6 +83,8 @@ async def test_odd_groups_and_unverified_emails(
         ({"email_verified": OMIT}, "alice@example.com", True),
         ({"email_verified": OMIT}, "bob@example.com", False),
         ({"email_verified": False}, "bob@example.com", False),
+        ({"email": "kate@example.com"}, "KATE@example.com", True),
+        ({"email": "kate@example.com"}, "\u212aate@example.com", False),  # the Kelvin sign
     ],
 )
 async def test_an_email_that_the_client_names_must_be_the_tokens(

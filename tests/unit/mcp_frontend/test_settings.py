@@ -46,6 +46,8 @@ def test_the_names_of_the_first_plan_work(environment: pytest.MonkeyPatch) -> No
         ("FRONTEND_HTTPS_CERT_FILE", "https.pem", "FRONTEND_HTTPS_KEY_FILE"),
         ("FRONTEND_RESOURCE_URI", "x", "FRONTEND_RESOURCE_URI: no such setting"),
         ("FRONTEND_SCOPES", "[]", "FRONTEND_SCOPES"),
+        ("FRONTEND_TRUSTED_PROXIES", "10.0.0.0/8,0.0.0.0/0", "FRONTEND_TRUSTED_PROXIES: 0.0.0.0/0 trusts every client"),
+        ("FRONTEND_TRUSTED_PROXIES", "::/0", "FRONTEND_TRUSTED_PROXIES: ::/0 trusts every client"),
     ],
 )
 def test_faults_name_their_variable(environment: pytest.MonkeyPatch, name: str, value: str, words: str) -> None:

@@ -62,6 +62,8 @@ def test_everything_is_written_in_one_word() -> None:
         (("aws:cloudwatch:logs:query",), frozenset()),
         (("openid", "email"), EVERYTHING),  # not ours: whether it gets in is decided at the door
         (("aws:cloudwatchx",), EVERYTHING),
+        (("aws:cloudwatch:",), frozenset()),  # no other way to write the base scope
+        (("aws:cloudwatch::alarms",), frozenset()),
     ],
 )
 def test_scopes_limit(scopes: tuple[str, ...], expected: frozenset[Permission]) -> None:
@@ -84,7 +86,12 @@ def test_the_scope_of_a_permission_is_enough_for_it(permission: Permission) -> N
         ("aws:cloudwatch", ("aws:cloudwatchx", "AWS:CLOUDWATCH"), False),
         ("openid", ("openid",), True),
         ("openid", ("openid:x", "aws:cloudwatch"), False),
+        ("aws:cloudwatch", ("aws:cloudwatch:",), False),
         ("aws:cloudwatch:logs", ("aws:cloudwatch:logs.query",), False),
+        ("aws:cloudwatch:logs", ("aws:cloudwatch",), True),
+        ("aws:cloudwatch:logs.query", ("aws:cloudwatch:logs", "openid"), True),
+        ("aws:cloudwatch:logs.query", ("openid",), False),
+        ("aws:cloudwatch:nonsense", ("aws:cloudwatch",), False),
     ],
 )
 def test_the_door(door: str, scopes: tuple[str, ...], opened: bool) -> None:

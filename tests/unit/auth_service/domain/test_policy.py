@@ -45,6 +45,9 @@ def test_without_a_grant_nobody_may_anything(principal: Principal) -> None:
         ({"scopes": ["aws:prod"]}, user(scopes=("aws",)), False),
         ({"emails": ["Alice@Example.com"]}, user(email="alice@example.COM"), True),
         ({"emails": ["alice@example.com"]}, user(email="alice@example.com.evil"), False),
+        ({"emails": ["kate@example.com"]}, user(email="\u212aate@example.com"), False),  # the Kelvin sign
+        ({"emails": ["strasse@example.com"]}, user(email="stra\u00dfe@example.com"), False),
+        ({"emails": ["stra\u00dfe@example.com"]}, user(email="STRA\u00dfE@example.com"), True),
         ({"emails": ["alice@example.com"]}, user(), False),
         ({"emails": [""]}, user(), False),
         ({"groups": ["ops"], "emails": ["alice@example.com"]}, user(email="alice@example.com"), True),
@@ -141,6 +144,7 @@ FAULTS: dict[str, dict[str, Any]] = {
     "session too short": account(session_duration_s=899),
     "session too long": account(session_duration_s=43_201),
     "unknown session policy": account(session_policy="admin"),
+    "a session policy that AWS STS finds too long": account(session_policy={"Statement": ["x" * 2_040]}),
     "short external id": account(external_id="x"),
 }
 
