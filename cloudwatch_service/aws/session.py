@@ -2,12 +2,10 @@
 
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import Any, Literal, Protocol
 
+from cloudwatch_service.domain.insights.queries import InsightsQuery, QueryResult
 from servicekit.permissions import Permission
-
-if TYPE_CHECKING:  # they know sessions
-    from cloudwatch_service.aws.insights.scan_control import ScanControl
 
 AwsService = Literal["cloudwatch", "logs", "promql"]
 
@@ -69,7 +67,7 @@ class UserSession(Protocol):
         ...
 
     @property
-    def scan_control(self) -> "ScanControl":
+    def scan_control(self) -> "QueryAdmission":
         """What admits this user's Logs Insights queries; `insights.run_query` alone asks it."""
         ...
 
@@ -85,6 +83,29 @@ class UserSession(Protocol):
         """As `call`, but outside the RPC's deadline and cancellation: for what must not be left half done.
 
         Where the keys cannot be confirmed, or now open another account, it acts with those that the session had.
+        """
+        ...
+
+
+class AdmittedQuery(Protocol):
+    """A Logs Insights query that may run. Tell it of the query's progress, and close it however the query ends."""
+
+    async def note(self, progress: QueryResult) -> None:
+        """Keep what the newest state of the query says; what it scanned beyond its estimate counts at once."""
+        ...
+
+    async def close(self, status: str) -> None:
+        """Give the slot back, count what was scanned as far as AWS has said, and write the one record for auditors."""
+        ...
+
+
+class QueryAdmission(Protocol):
+    """Decides by what Logs Insights queries cost whether they may run."""
+
+    async def admit(self, session: UserSession, query: InsightsQuery, wait_s: float = 0.0) -> AdmittedQuery:
+        """Let `query` run, with a slot that is waited for no longer than `wait_s`; who is let in must `close` it.
+
+        Raises ServiceError: SCAN_LIMIT_EXCEEDED, QUERY_SLOTS_TAKEN.
         """
         ...
 

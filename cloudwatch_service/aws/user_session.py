@@ -18,9 +18,8 @@ from cloudwatch_service.aws.errors import (
     to_service_error,
     too_large_answer,
 )
-from cloudwatch_service.aws.insights.scan_control import ScanControl
 from cloudwatch_service.aws.promql.answers import MAX_ANSWER_BYTES, AnswerTooLargeError
-from cloudwatch_service.aws.session import Account, AwsService
+from cloudwatch_service.aws.session import Account, AwsService, QueryAdmission
 from cloudwatch_service.aws.shared_clients import SharedClients, signing_as
 from servicekit.deadlines import remaining_s
 from servicekit.errors import Reason, ServiceError
@@ -65,7 +64,7 @@ class PooledSession:
         region: str,
         detach: Callable[[Awaitable[dict[str, Any]]], Awaitable[dict[str, Any]]],
         user_id: str,
-        scan_control: ScanControl,
+        scan_control: QueryAdmission,
     ) -> None:
         self._clients = clients
         self._keys = keys
@@ -91,7 +90,7 @@ class PooledSession:
         return self._user_id
 
     @property
-    def scan_control(self) -> ScanControl:
+    def scan_control(self) -> QueryAdmission:
         """See UserSession."""
         return self._scan_control
 

@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from cloudwatch_service.aws.concurrency import outlast
-from cloudwatch_service.aws.insights.scan_control import AdmittedQuery
-from cloudwatch_service.aws.session import UserSession
+from cloudwatch_service.aws.session import AdmittedQuery, UserSession
 from cloudwatch_service.domain.insights.queries import InsightsQuery, QueryResult, parse_progress, parse_result
 from servicekit.errors import Reason, ServiceError
 

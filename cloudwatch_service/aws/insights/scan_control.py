@@ -64,10 +64,7 @@ class ScanControl:
         self._groups: TTLCache[_GroupKey, _Found] = TTLCache(_MAX_REMEMBERED_GROUPS, _REMEMBER_S, clock, _room)
 
     async def admit(self, session: UserSession, query: InsightsQuery, wait_s: float = 0.0) -> "AdmittedQuery":
-        """Let `query` run, with a slot that is waited for no longer than `wait_s`; who is let in must `close` it.
-
-        Raises ServiceError: SCAN_LIMIT_EXCEEDED, QUERY_SLOTS_TAKEN.
-        """
+        """As QueryAdmission has it."""
         estimated_bytes = await self._estimate_bytes(session, query) if self._limits.any else 0
         check_query(self._limits, estimated_bytes)
         now_s = self._clock()
@@ -109,7 +106,7 @@ class ScanControl:
 
 
 class AdmittedQuery:
-    """A query that may run. Tell it of the query's progress, and close it however the query ends."""
+    """A query that may run, as the session's protocol has it."""
 
     def __init__(
         self,
@@ -132,7 +129,7 @@ class AdmittedQuery:
         self._span = _tracer.start_span("logs insights query", attributes=facts)
 
     async def note(self, progress: QueryResult) -> None:
-        """Keep what the newest state of the query says; what it scanned beyond its estimate counts at once."""
+        """As the protocol has it."""
         self._query_id = progress.query_id
         if progress.statistics is not None:
             self._scanned_bytes = max(self._scanned_bytes, int(progress.statistics.bytes_scanned))
@@ -140,7 +137,7 @@ class AdmittedQuery:
             await self._hold(self._scanned_bytes)
 
     async def close(self, status: str) -> None:
-        """Give the slot back, count what was scanned as far as AWS has said, and write the one record for auditors."""
+        """As the protocol has it."""
         await self._slot.aclose()
         await self._hold(self._scanned_bytes)
         self._span.set_attributes(
