@@ -29,7 +29,7 @@ from auth_service.adapters.sealing_keys import SealingKeys
 from auth_service.adapters.shared_revocations import SharedRevocations
 from auth_service.adapters.signing_keys import SigningKeys
 from auth_service.adapters.sts import RoleAssumer, WebIdentity
-from auth_service.adapters.token_exchange import TokenExchanger, read_secret
+from auth_service.adapters.token_exchange import TokenExchanger
 from auth_service.authentication import LOCAL_GROUP, Authenticator, NoAuthentication, TokenAuthenticator, Voucher
 from auth_service.domain.accounts import Account, Partition, home_region
 from auth_service.domain.grants import Grant
@@ -49,7 +49,6 @@ from auth_service.validation import TokenValidator
 from servicekit.assertions import AssertionVerifier
 from servicekit.aws_http import UnredirectedHttpSession
 from servicekit.background import in_background
-from servicekit.errors import ServiceError
 from servicekit.grpc_layers import ServiceRules
 from servicekit.grpc_server import HostedService, serving
 from servicekit.lifecycle import ConfigurationError
@@ -77,6 +76,7 @@ def check(settings: AuthSettings) -> None:
             lambda: SealingKeys(settings.sealing_keys_dir),
             lambda: _check_secrets(read_table(settings)),
             lambda: read_policy(_policy_file(settings), settings.excluded_strategies(), settings.partitions),
+            lambda: _check_profiles(settings),
         ]
     faults = []
     for read in readings:
@@ -350,19 +350,24 @@ def _check_secrets(issuers: Mapping[str, Issuer]) -> None:
     """Raises ConfigurationError naming every secret that is needed at an issuer and cannot be read."""
     faults = []
     for name, issuer in issuers.items():
-        try:
-            if issuer.introspection is not None:
-                ClientAuthentication(name, issuer.introspection)
-        except ConfigurationError as error:
-            faults.append(f"{name}: {error}")
-        path = issuer.token_exchange.client_secret_file if issuer.token_exchange else None
-        try:
-            if path is not None:
-                read_secret(path)
-        except ServiceError as error:
-            faults.append(f"{name}: {error.message}: {path}")
+        for client in (issuer.introspection, issuer.token_exchange):
+            try:
+                if client is not None:
+                    ClientAuthentication(name, client)
+            except ConfigurationError as error:
+                faults.append(f"{name}: {error}")
     if faults:
         raise ConfigurationError("\n".join(faults))
+
+
+def _check_profiles(settings: AuthSettings) -> None:
+    """Raises ConfigurationError naming every AWS profile that is set and is not there."""
+    if not settings.profiles:
+        return
+    there = aioboto3.Session().available_profiles
+    missing = sorted(set(settings.profiles.values()) - set(there))
+    if missing:
+        raise ConfigurationError(f"AUTH_PARTITION_PROFILES: there is no AWS profile {', '.join(missing)}")
 
 
 def _warn_of_tokens_shown_to_aws(policy: Policy, issuers: Mapping[str, Issuer]) -> None:

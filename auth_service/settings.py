@@ -1,11 +1,11 @@
 """auth_service's configuration. The only file of this service that knows names of environment variables."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Final, Self, get_args
+from typing import Final, get_args
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from auth_service.domain.accounts import Partition, partition_of
@@ -51,21 +51,29 @@ class AuthSettings(GrpcServiceSettings):
     @field_validator("partition_profiles")
     @classmethod
     def _only_partitions(cls, values: tuple[str, ...]) -> tuple[str, ...]:
-        for value in values:
-            if _PARTITION_PROFILE.fullmatch(value) is None:
-                raise ValueError(f"{value} is not partition=profile, with one of {', '.join(get_args(Partition))}")
+        wrong = [value for value in values if _PARTITION_PROFILE.fullmatch(value) is None]
+        if wrong:
+            known = ", ".join(get_args(Partition))
+            raise ValueError(f"not partition=profile, with one of {known}: {', '.join(wrong)}")
+        partitions = [value.partition("=")[0] for value in values]
+        twice = sorted({name for name in partitions if partitions.count(name) > 1})
+        if twice:
+            raise ValueError(f"more than one profile for {', '.join(twice)}")
         return values
 
-    @model_validator(mode="after")
-    def _complete(self) -> Self:
+    def faults_together(self) -> Iterator[str]:
+        """See ServiceSettings."""
+        yield from shared.faults_of_remote(self, self.listen_address)
         if not self.enable_auth:
-            shared.refuse_remote_without_authentication(self, self.listen_address)
-            return self
+            return
         if self.policy_file is None:
-            raise ValueError("AUTH_POLICY_FILE is required")
+            yield "AUTH_POLICY_FILE is required"
         if (self.issuers_file is None) == (self.oauth_issuer is None):
-            raise ValueError("set either AUTH_ISSUERS_FILE or OAUTH_ISSUER")
-        return self
+            yield "set either AUTH_ISSUERS_FILE or OAUTH_ISSUER"
+        elif self.issuers_file is not None:
+            ignored = [VARIABLE_OF_FIELD[name] for name in self.single_issuer() if name not in ("issuer", "preset")]
+            if ignored:
+                yield f"{', '.join(ignored)}: with OAUTH_ISSUER only; entries of AUTH_ISSUERS_FILE say it themselves"
 
     @property
     def home_partition(self) -> Partition:

@@ -1,8 +1,8 @@
 """cloudwatch_service's configuration. The only file of this service that knows names of environment variables."""
 
-from typing import Self
+from collections.abc import Iterator
 
-from pydantic import Field, model_validator
+from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from cloudwatch_service.aws.pool import PoolLimits
@@ -38,11 +38,9 @@ class CloudwatchSettings(GrpcServiceSettings):
     max_scanned_gb_per_user_day: float = Field(default=2_000.0, ge=0)
     max_estimated_gb_per_query: float = Field(default=1_000.0, ge=0)
 
-    @model_validator(mode="after")
-    def _safe(self) -> Self:
-        if not self.enable_auth:
-            shared.refuse_remote_without_authentication(self, self.listen_address)
-        return self
+    def faults_together(self) -> Iterator[str]:
+        """See ServiceSettings."""
+        yield from shared.faults_of_remote(self, self.listen_address)
 
     @property
     def pool_limits(self) -> PoolLimits:

@@ -1,10 +1,10 @@
 """mcp_frontend's configuration. The only file of this service that knows names of environment variables."""
 
+from collections.abc import Iterator
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from mcp_frontend.call_turns import CallLimits
@@ -51,20 +51,18 @@ class FrontendSettings(ServiceSettings):
     @field_validator("trusted_proxies")
     @classmethod
     def _networks(cls, proxies: tuple[str, ...]) -> tuple[str, ...]:
-        for proxy in proxies:
-            if ip_network(proxy).prefixlen == 0:  # its ValueError names it
-                raise ValueError(f"{proxy} trusts every client to name its own address")
+        faults = [fault for fault in map(_fault_of_proxy, proxies) if fault]
+        if faults:
+            raise ValueError("\n".join(faults))
         return proxies
 
-    @model_validator(mode="after")
-    def _complete(self) -> Self:
-        if not self.enable_auth:
-            shared.refuse_remote_without_authentication(self, f"{self.host}:{self.port}")
-        elif not self.sign_in_servers:
-            raise ValueError("set OAUTH_ISSUER or FRONTEND_AUTHORIZATION_SERVERS")
+    def faults_together(self) -> Iterator[str]:
+        """See ServiceSettings."""
+        yield from shared.faults_of_remote(self, f"{self.host}:{self.port}")
+        if self.enable_auth and not self.sign_in_servers:
+            yield "set OAUTH_ISSUER or FRONTEND_AUTHORIZATION_SERVERS"
         if (self.https_cert_file is None) != (self.https_key_file is None):
-            raise ValueError("set both FRONTEND_HTTPS_CERT_FILE and FRONTEND_HTTPS_KEY_FILE, or neither")
-        return self
+            yield "set both FRONTEND_HTTPS_CERT_FILE and FRONTEND_HTTPS_KEY_FILE, or neither"
 
     @property
     def sign_in_servers(self) -> tuple[str, ...]:
@@ -92,6 +90,14 @@ class FrontendSettings(ServiceSettings):
         return HttpListener(
             self.host, self.port, self.https_cert_file, self.https_key_file, trusted_proxies=self.trusted_proxies
         )
+
+
+def _fault_of_proxy(proxy: str) -> str:
+    try:
+        network = ip_network(proxy)
+    except ValueError as error:
+        return str(error)  # names it
+    return "" if network.prefixlen else f"{proxy} trusts every client to name its own address"
 
 
 def load() -> FrontendSettings:

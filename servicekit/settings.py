@@ -7,11 +7,19 @@ environment's names. Secrets are given as files, never as values.
 import json
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Annotated, Any, Final, TypeVar, get_origin
+from typing import Annotated, Any, Final, Self, TypeVar, get_origin
 
-from pydantic import AliasChoices, Field, StringConstraints, ValidationError, ValidationInfo, field_validator
+from pydantic import (
+    AliasChoices,
+    Field,
+    StringConstraints,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from servicekit.grpc_server import ServerLimits
@@ -59,6 +67,17 @@ class ServiceSettings(BaseSettings):
         if value.lstrip().startswith("["):
             return json.loads(value)
         return tuple(part.strip() for part in value.split(",") if part.strip())
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        faults = list(self.faults_together())
+        if faults:
+            raise ValueError("\n".join(faults))
+        return self
+
+    def faults_together(self) -> Iterator[str]:
+        """What is wrong between settings that are each good by themselves; every fault, in a line of its own."""
+        yield from ()
 
     @property
     def tls(self) -> TlsFiles:
@@ -124,7 +143,8 @@ def load(settings_class: type[S], *, ignored_prefixes: Iterable[str] = ()) -> S:
     try:
         settings = settings_class()
     except ValidationError as error:
-        faults += [_describe(settings_class, prefix, fault) for fault in error.errors(include_input=False)]
+        for fault in error.errors(include_input=False):
+            faults += _describe(settings_class, prefix, fault)
         raise SettingsError("\n".join(faults)) from None  # pydantic's own text repeats the values
     if faults:
         raise SettingsError("\n".join(faults))
@@ -154,20 +174,20 @@ def _aliases(alias: Any) -> list[str]:
     return [alias] if isinstance(alias, str) else []
 
 
-def _describe(settings_class: type[ServiceSettings], prefix: str, fault: Any) -> str:
-    """One fault in terms of the variable that the operator sets."""
+def _describe(settings_class: type[ServiceSettings], prefix: str, fault: Any) -> list[str]:
+    """What pydantic found in terms of the variable that the operator sets, a line for each fault."""
     place = str(fault["loc"][0]) if fault["loc"] else ""
     field = settings_class.model_fields.get(place)
     if field is not None and field.validation_alias is None:
         place = f"{prefix}{place}".upper()
-    return f"{place or 'settings'}: {fault['msg'].removeprefix('Value error, ')}"
+    return [f"{place or 'settings'}: {line}" for line in fault["msg"].removeprefix("Value error, ").splitlines()]
 
 
-def refuse_remote_without_authentication(settings: ServiceSettings, address: str) -> None:
-    """Raises ValueError when authentication is off and `address` can be reached from other machines."""
+def faults_of_remote(settings: ServiceSettings, address: str) -> Iterator[str]:
+    """A fault when authentication is off and `address` can be reached from other machines."""
     host = address.rpartition(":")[0].strip("[]")
-    if not is_loopback(host) and not settings.allow_unauthenticated_remote:
-        raise ValueError(
+    if not settings.enable_auth and not is_loopback(host) and not settings.allow_unauthenticated_remote:
+        yield (
             f"ENABLE_AUTH=false serves everybody who can reach {address} with this machine's AWS access; "
             "listen at 127.0.0.1, or set ALLOW_UNAUTHENTICATED_REMOTE=true if you mean it"
         )

@@ -10,7 +10,7 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 from urllib.parse import quote_plus
 
 import jwt
@@ -18,7 +18,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from auth_service.domain.issuers import Introspection
+from auth_service.domain.client_settings import ClientSettings
 from servicekit.lifecycle import ConfigurationError
 
 _ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -28,7 +28,7 @@ _ASSERTION_LIFETIME_S: Final = 60
 class ClientAuthentication:
     """One client at one issuer."""
 
-    def __init__(self, issuer: str, settings: Introspection, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, issuer: str, settings: ClientSettings, *, clock: Callable[[], float] = time.time) -> None:
         """Reads the secret. Raises ConfigurationError naming the file at fault."""
         self._issuer = issuer
         self._settings = settings
@@ -39,14 +39,20 @@ class ClientAuthentication:
         """Headers and form fields that prove the client for one request."""
         client_id = self._settings.client_id
         match self._settings.client_auth:
-            case "client_secret_basic" | "client_secret_post" as way:
-                return by_secret(way, client_id, self._secret)
+            case "client_secret_basic":
+                # RFC 6749 section 2.3.1: both are form-encoded first.
+                pair = f"{quote_plus(client_id)}:{quote_plus(self._secret)}"
+                return {"Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}, {}
+            case "client_secret_post":
+                return {}, {"client_id": client_id, "client_secret": self._secret}
             case "private_key_jwt":
                 return {}, {
                     "client_id": client_id,
                     "client_assertion_type": _ASSERTION_TYPE,
                     "client_assertion": self._assertion(),
                 }
+            case "none":
+                return {}, {"client_id": client_id}
 
     async def read_again(self) -> bool:
         """Whether the file holds something new, which then counts. A faulty file changes nothing."""
@@ -59,6 +65,8 @@ class ClientAuthentication:
         return is_new
 
     def _read(self) -> str:
+        if self._settings.client_auth == "none":
+            return ""
         if self._settings.client_auth == "private_key_jwt":
             return _read_private_key(self._settings.private_key_file)
         secret = _read_text(self._settings.client_secret_file).strip()
@@ -81,17 +89,6 @@ class ClientAuthentication:
         algorithm = "RS256" if isinstance(key, rsa.RSAPrivateKey) else "ES256"
         headers = {"kid": self._settings.private_key_id} if self._settings.private_key_id else None
         return jwt.encode(claims, self._secret, algorithm=algorithm, headers=headers)
-
-
-def by_secret(
-    way: Literal["client_secret_basic", "client_secret_post"], client_id: str, secret: str
-) -> tuple[Mapping[str, str], Mapping[str, str]]:
-    """Headers and form fields that prove a client by its secret."""
-    if way == "client_secret_post":
-        return {}, {"client_id": client_id, "client_secret": secret}
-    # RFC 6749 section 2.3.1: both are form-encoded first.
-    pair = f"{quote_plus(client_id)}:{quote_plus(secret)}"
-    return {"Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}, {}
 
 
 def _read_text(path: Path | None) -> str:

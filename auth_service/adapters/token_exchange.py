@@ -11,17 +11,18 @@ import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any, Final, TypeGuard
 
 import aiohttp
 from cachetools import TLRUCache
 
-from auth_service.adapters.client_authentication import by_secret
+from auth_service.adapters.client_authentication import ClientAuthentication
+from auth_service.adapters.issuer_documents import FAILURES, discover
 from auth_service.domain.token_exchange import ACCESS_TOKEN, TokenExchangeSettings
 from auth_service.domain.user_tokens import UserToken
 from servicekit.errors import ABOUT_THE_SIGN_IN, Reason, ServiceError
 from servicekit.identity import Principal
+from servicekit.lifecycle import ConfigurationError
 
 _log = logging.getLogger(__name__)
 _GRANT_TYPE: Final = "urn:ietf:params:oauth:grant-type:token-exchange"
@@ -62,6 +63,8 @@ class TokenExchanger:
         self._kept: TLRUCache[_Key, UserToken] = TLRUCache(
             _TOKENS, ttu=lambda _key, token, _now: token.expires_at_s - _LAST_MINUTE_S, timer=clock
         )
+        self._endpoints: dict[str, str] = {}
+        """Those that were discovered, by issuer."""
         self._exchanging: dict[_Key, _Exchange] = {}
         self._under_way: set[asyncio.Task[UserToken]] = set()
 
@@ -83,7 +86,7 @@ class TokenExchanger:
                 return kept
             exchange = self._exchanging.get(key)
             if exchange is None:
-                task = asyncio.create_task(self._ask(key, settings, token))
+                task = asyncio.create_task(self._ask(key, settings, principal, token))
                 exchange = self._exchanging[key] = _Exchange(task, token)
                 self._under_way.add(task)
                 task.add_done_callback(partial(self._asked, key))
@@ -106,37 +109,56 @@ class TokenExchanger:
         await asyncio.gather(*self._under_way, return_exceptions=True)
         self._kept.clear()
 
-    async def _ask(self, key: _Key, settings: TokenExchangeSettings, token: UserToken) -> UserToken:
-        status, answer = await self._post(settings, token)
+    async def _ask(
+        self, key: _Key, settings: TokenExchangeSettings, principal: Principal, token: UserToken
+    ) -> UserToken:
+        endpoint = settings.endpoint or await self._discover(principal.issuer)
+        form, headers = await asyncio.to_thread(_request, principal.issuer, settings, token)
+        status, answer = await self._post(endpoint, form, headers)
         if status != 200:
             raise _refusal(status, answer.get("error"))
-        exchanged = _read(answer, settings, token, self._clock())
+        subject = principal.token_subject or token.claims.get("sub")  # an opaque token has no claims to read
+        exchanged = _read(answer, settings, subject, self._clock())
         is_wanted = key in self._exchanging and self._exchanging[key].task is asyncio.current_task()
         if is_wanted and exchanged.expires_at_s > self._clock() + _LAST_MINUTE_S:
             self._kept[key] = exchanged
         return exchanged
+
+    async def _discover(self, issuer: str) -> str:
+        """The issuer's token endpoint, which is asked for once. Raises ISSUER_UNAVAILABLE."""
+        known = self._endpoints.get(issuer)
+        if known is None:
+            try:
+                known = await discover(self._http, issuer, "token_endpoint", _TIMEOUT_S)
+            except FAILURES as error:
+                _log.warning("cannot find the token endpoint of %s: %s", issuer, str(error) or type(error).__name__)
+                raise _unavailable() from None
+            self._endpoints[issuer] = known
+        return known
 
     def _asked(self, key: _Key, task: "asyncio.Task[UserToken]") -> None:
         self._under_way.discard(task)
         if key in self._exchanging and self._exchanging[key].task is task:
             del self._exchanging[key]
 
-    async def _post(self, settings: TokenExchangeSettings, token: UserToken) -> tuple[int, Mapping[str, Any]]:
+    async def _post(
+        self, endpoint: str, form: Mapping[str, str], headers: Mapping[str, str]
+    ) -> tuple[int, Mapping[str, Any]]:
         """The answer of the token endpoint. No redirect is followed: the request has secrets in it."""
-        form, headers = await _request(settings, token)
         timeout = aiohttp.ClientTimeout(total=_TIMEOUT_S)
         try:
             async with self._http.post(
-                settings.endpoint, data=form, headers=headers, timeout=timeout, allow_redirects=False
+                endpoint, data=form, headers=headers, timeout=timeout, allow_redirects=False
             ) as response:
                 body = await _read_bounded(response)
                 return response.status, body
         except (aiohttp.ClientError, TimeoutError) as error:
-            _log.warning("cannot exchange a token at %s: %s", settings.endpoint, type(error).__name__)
+            _log.warning("cannot exchange a token at %s: %s", endpoint, type(error).__name__)
             raise _unavailable() from None  # aiohttp's errors may keep the request
 
 
-async def _request(settings: TokenExchangeSettings, token: UserToken) -> tuple[dict[str, str], dict[str, str]]:
+def _request(issuer: str, settings: TokenExchangeSettings, token: UserToken) -> tuple[dict[str, str], dict[str, str]]:
+    """Form and headers of an exchange; reads the client's secret or key. Raises ACCOUNT_MISCONFIGURED."""
     form = {
         "grant_type": _GRANT_TYPE,
         "subject_token": token.text,
@@ -145,23 +167,12 @@ async def _request(settings: TokenExchangeSettings, token: UserToken) -> tuple[d
     }
     optional = {"audience": settings.audience, "resource": settings.resource, "scope": settings.scope}
     form |= {name: value for name, value in optional.items() if value}
-    headers = {"Accept": "application/json"}
-    if settings.client_auth == "none" or settings.client_secret_file is None:
-        return form | {"client_id": settings.client_id}, headers
-    secret = await asyncio.to_thread(read_secret, settings.client_secret_file)
-    proof_headers, proof_fields = by_secret(settings.client_auth, settings.client_id, secret)
-    return {**form, **proof_fields}, {**headers, **proof_headers}
-
-
-def read_secret(path: Path) -> str:
-    """The secret in a file, without the line's end. Raises ACCOUNT_MISCONFIGURED."""
     try:
-        secret = path.read_text(encoding="utf-8").strip()
-    except (OSError, ValueError):
-        secret = ""
-    if not secret:
-        raise ServiceError(Reason.ACCOUNT_MISCONFIGURED, "the secret for the token exchange cannot be read")
-    return secret
+        headers, fields = ClientAuthentication(issuer, settings).credentials()
+    except ConfigurationError as error:
+        _log.error("cannot exchange tokens of %s: %s", issuer, error)
+        raise _misconfigured("the secret or key for the token exchange cannot be read") from None
+    return {**form, **fields}, {"Accept": "application/json", **headers}
 
 
 async def _read_bounded(response: aiohttp.ClientResponse) -> Mapping[str, Any]:
@@ -178,14 +189,13 @@ async def _read_bounded(response: aiohttp.ClientResponse) -> Mapping[str, Any]:
     return answer if isinstance(answer, dict) else {}
 
 
-def _read(answer: Mapping[str, Any], settings: TokenExchangeSettings, token: UserToken, now_s: float) -> UserToken:
-    """The new token. What does not say when it ends is used once."""
+def _read(answer: Mapping[str, Any], settings: TokenExchangeSettings, subject: object, now_s: float) -> UserToken:
+    """The new token, which must be of `subject`, the user's. What does not say when it ends is used once."""
     text = answer.get("access_token")
     if not isinstance(text, str) or not text:
         raise _misconfigured("the issuer's answer to a token exchange holds no token")
     claims = UserToken(text, 0.0).claims
-    before, after = token.claims.get("sub"), claims.get("sub")
-    if not settings.other_subject and before is not None and claims and before != after:
+    if not settings.other_subject and subject is not None and claims and subject != claims.get("sub"):
         raise _misconfigured("the issuer exchanged the user's token for one of another subject")
     ends_s, lifetime_s = claims.get("exp"), answer.get("expires_in")
     known_s = [float(ends_s)] if _is_number(ends_s) else []

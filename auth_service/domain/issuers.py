@@ -5,13 +5,13 @@ opaque tokens those of RFC 7662.
 """
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from auth_service.domain.claimed_keys import KeyClaims
+from auth_service.domain.client_settings import ClientSettings
 from auth_service.domain.presets import PRESETS, claims_in_name
 from auth_service.domain.token_exchange import TokenExchangeSettings
 from servicekit.loopback import is_loopback
@@ -39,19 +39,11 @@ class IssuersFaulty(ValueError):
         self.faults = tuple(faults)
 
 
-class Introspection(BaseModel):
+class Introspection(ClientSettings):
     """How an issuer is asked about its opaque tokens (RFC 7662). Secrets are files."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     endpoint: str | None = None
     """Taken from the issuer's discovery document when unset."""
-    client_id: str = Field(min_length=1)
-    client_auth: Literal["client_secret_basic", "client_secret_post", "private_key_jwt"] = "client_secret_basic"
-    client_secret_file: Path | None = None
-    private_key_file: Path | None = None
-    """A PEM private key, RSA or P-256, for private_key_jwt (RFC 7523)."""
-    private_key_id: str | None = None
     token_prefix: str = ""
     """Only opaque tokens that begin so are this issuer's; needed where several issuers are asked."""
 
@@ -59,9 +51,10 @@ class Introspection(BaseModel):
     def _consistent(self) -> Self:
         if self.endpoint is not None and not _is_secure(self.endpoint):
             raise ValueError(f"{self.endpoint}: must be https, or http on a loopback address")
-        needed = "private_key_file" if self.client_auth == "private_key_jwt" else "client_secret_file"
-        if getattr(self, needed) is None:
-            raise ValueError(f"{self.client_auth} needs {needed}")
+        if self.client_auth == "none":
+            raise ValueError("client_auth none: whoever asks about tokens must prove who it is (RFC 7662, section 2.1)")
+        if self.fault_of_proof:
+            raise ValueError(self.fault_of_proof)
         return self
 
 
@@ -143,7 +136,7 @@ class Issuer(BaseModel):
     @field_validator("token_exchange")
     @classmethod
     def _only_secure_exchange(cls, exchange: TokenExchangeSettings | None) -> TokenExchangeSettings | None:
-        if exchange is not None and not _is_secure(exchange.endpoint):
+        if exchange is not None and exchange.endpoint is not None and not _is_secure(exchange.endpoint):
             raise ValueError(f"{exchange.endpoint}: must be https, or http on a loopback address")
         return exchange
 

@@ -1,9 +1,10 @@
 """How an issuer exchanges users' tokens for tokens that AWS accepts (RFC 8693): its settings. Pure."""
 
-from pathlib import Path
 from typing import Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import model_validator
+
+from auth_service.domain.client_settings import ClientSettings
 
 ACCESS_TOKEN: Final = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105 - a name, not a token
 _TYPES: Final = {
@@ -13,16 +14,14 @@ _TYPES: Final = {
 }
 
 
-class TokenExchangeSettings(BaseModel):
-    """One issuer's token endpoint, who we are there, and what we ask for. Secrets are files."""
+class TokenExchangeSettings(ClientSettings):
+    """One issuer's token endpoint, who we are there, and what we ask for.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    Secrets are files, read at each exchange, so that a changed one takes effect at once.
+    """
 
-    endpoint: str
-    client_id: str = Field(min_length=1)
-    client_auth: Literal["client_secret_basic", "client_secret_post", "none"] = "client_secret_basic"
-    client_secret_file: Path | None = None
-    """Read at each exchange, so that a changed secret takes effect at once."""
+    endpoint: str | None = None
+    """Taken from the issuer's discovery document when unset."""
     audience: str = ""
     resource: str = ""
     """What the new token is for; the audience that is registered at the IAM identity provider of the accounts."""
@@ -33,8 +32,8 @@ class TokenExchangeSettings(BaseModel):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if (self.client_auth == "none") != (self.client_secret_file is None):
-            raise ValueError(f"client_auth {self.client_auth} does not go with what client_secret_file says")
+        if self.fault_of_proof:
+            raise ValueError(self.fault_of_proof)
         if not (self.audience or self.resource):
             raise ValueError("say what the new token is for: audience, resource or both")
         return self

@@ -77,6 +77,12 @@ def test_only_the_callers_of_the_design_are_admitted_by_default() -> None:
         ({"AUTH_ISSUERS_FILE": "issuers.yaml"}, "set either AUTH_ISSUERS_FILE or OAUTH_ISSUER"),
         ({"ENABLE_AUTH": "false", "AUTH_LISTEN_ADDRESS": "0.0.0.0:1"}, "ALLOW_UNAUTHENTICATED_REMOTE"),
         ({"AUTH_ISSUER": "https://idp.example.com"}, "AUTH_ISSUER: no such setting"),
+        ({"AUTH_PARTITION_PROFILES": "china,aws-cn=a,aws-eu=b"}, "aws-us-gov: china, aws-eu=b"),
+        ({"AUTH_PARTITION_PROFILES": "aws-cn=a,aws-cn=b"}, "more than one profile for aws-cn"),
+        (
+            {"OAUTH_ISSUER": None, "AUTH_ISSUERS_FILE": "issuers.yaml", "OAUTH_CLIENT_IDS": "librechat"},
+            "OAUTH_AUDIENCE, OAUTH_CLIENT_IDS: with OAUTH_ISSUER only",
+        ),
     ],
     ids=str,
 )
@@ -102,7 +108,11 @@ def test_incomplete_settings_are_refused(
         ({"AUTH_POLICY_FILE": "nowhere.yaml"}, "cannot read nowhere.yaml"),
         ({"AUTH_SIGNING_KEYS_DIR": "nowhere"}, "nowhere holds no signing keys"),
         ({"AUTH_SEALING_KEYS_DIR": "nowhere"}, "nowhere holds no sealing keys"),
-        ({"OAUTH_ISSUER": None, "AUTH_ISSUERS_FILE": "nowhere.yaml"}, "cannot read nowhere.yaml"),
+        (
+            {"OAUTH_ISSUER": None, "OAUTH_AUDIENCE": None, "AUTH_ISSUERS_FILE": "nowhere.yaml"},
+            "cannot read nowhere.yaml",
+        ),
+        ({"AUTH_PARTITION_PROFILES": "aws-cn=china,aws-us-gov=gov"}, "AUTH_PARTITION_PROFILES: .* china, gov"),
     ],
     ids=str,
 )
@@ -118,6 +128,16 @@ def test_certificates_are_checked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AUTH_TLS_CERT_FILE", "nowhere.pem")
     with pytest.raises(ConfigurationError, match=r"nowhere\.pem"):
         check(load())
+
+
+def test_every_fault_between_settings_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    change(monkeypatch, {"AUTH_POLICY_FILE": None, "OAUTH_ISSUER": None})
+    with pytest.raises(SettingsError) as caught:
+        load()
+    assert str(caught.value).splitlines() == [
+        "settings: AUTH_POLICY_FILE is required",
+        "settings: set either AUTH_ISSUERS_FILE or OAUTH_ISSUER",
+    ]
 
 
 def test_every_fault_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -210,8 +230,10 @@ issuers:
     token_exchange:
       {{endpoint: https://idp.example.com/token, client_id: c, audience: a, client_secret_file: {tmp_path}/secret}}
 """)
-    change(monkeypatch, {"OAUTH_ISSUER": None, "AUTH_ISSUERS_FILE": str(tmp_path / "issuers.yaml")})
-    with pytest.raises(ConfigurationError, match=r"https://idp\.example\.com: .*secret.* cannot be read"):
+    change(
+        monkeypatch, {"OAUTH_ISSUER": None, "OAUTH_AUDIENCE": None, "AUTH_ISSUERS_FILE": str(tmp_path / "issuers.yaml")}
+    )
+    with pytest.raises(ConfigurationError, match=r"https://idp\.example\.com: cannot read .*/secret"):
         check(load())
     (tmp_path / "secret").write_text("s3cret")
     check(load())
@@ -237,7 +259,7 @@ def test_the_service_has_an_identity_at_home_and_where_a_profile_says(
 @pytest.mark.parametrize("profiles", ["aws-iso=x", "china", "aws-cn=", "aws-cn=a b"])
 def test_a_faulty_profile_of_a_partition_is_told(monkeypatch: pytest.MonkeyPatch, profiles: str) -> None:
     monkeypatch.setenv("AUTH_PARTITION_PROFILES", profiles)
-    with pytest.raises(SettingsError, match=r"AUTH_PARTITION_PROFILES: .* is not partition=profile"):
+    with pytest.raises(SettingsError, match=r"AUTH_PARTITION_PROFILES: not partition=profile, with one of .*: "):
         load()
 
 
@@ -246,6 +268,8 @@ def test_an_account_in_a_partition_without_an_identity_is_told(monkeypatch: pyte
     with pytest.raises(ConfigurationError, match=r"AUTH_PARTITION_PROFILES names one: prod \(aws-cn\)"):
         check(load())
     monkeypatch.setenv("AUTH_PARTITION_PROFILES", "aws-cn=china")
+    (tmp_path / "config").write_text("[profile china]\nregion = cn-north-1\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
     check(load())
 
 

@@ -57,6 +57,19 @@ def test_faults_name_their_variable(environment: pytest.MonkeyPatch, name: str, 
     assert words in str(caught.value)
 
 
+def test_every_fault_is_told_at_once(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("OAUTH_ISSUER", "")
+    environment.setenv("FRONTEND_HTTPS_CERT_FILE", "https.pem")
+    environment.setenv("FRONTEND_TRUSTED_PROXIES", "10.0.0.0/8,ingress,::/0")
+    with pytest.raises(SettingsError) as caught:
+        load()
+    assert [line.split(" ")[1] for line in str(caught.value).splitlines()] == ["'ingress'", "::/0"]
+    environment.delenv("FRONTEND_TRUSTED_PROXIES")
+    with pytest.raises(SettingsError) as caught:
+        load()
+    assert [line[:18] for line in str(caught.value).splitlines()] == ["settings: set OAUT", "settings: set both"]
+
+
 def test_without_a_place_to_sign_in_it_does_not_start(environment: pytest.MonkeyPatch) -> None:
     environment.delenv("OAUTH_ISSUER")
     with pytest.raises(SettingsError, match="OAUTH_ISSUER"):

@@ -1,13 +1,14 @@
 """Configuration by environment: what is refused, how it is said, and what is never repeated."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from pydantic import Field, model_validator
+from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from servicekit.settings import GrpcServiceSettings, SettingsError, load, refuse_remote_without_authentication
+from servicekit.settings import GrpcServiceSettings, SettingsError, faults_of_remote, load
 
 
 class ExampleSettings(GrpcServiceSettings):
@@ -18,11 +19,8 @@ class ExampleSettings(GrpcServiceSettings):
     limit: int = Field(default=1, le=10)
     password_file: Path | None = None
 
-    @model_validator(mode="after")
-    def _local(self) -> "ExampleSettings":
-        if not self.enable_auth:
-            refuse_remote_without_authentication(self, self.listen_address)
-        return self
+    def faults_together(self) -> Iterator[str]:
+        yield from faults_of_remote(self, self.listen_address)
 
 
 GOOD = {

@@ -84,7 +84,8 @@ def test_a_faulty_file_is_told(tmp_path: Path, method: Any, content: bytes | Non
     file = tmp_path / "secret"
     if content is not None:
         file.write_bytes(content)
-    settings = Introspection(client_id="c", client_auth=method, client_secret_file=file, private_key_file=file)
+    proof = "private_key_file" if method == "private_key_jwt" else "client_secret_file"
+    settings = Introspection.model_validate({"client_id": "c", "client_auth": method, proof: file})
     with pytest.raises(ConfigurationError, match=message) as caught:
         ClientAuthentication("https://idp.example.com", settings)
     assert str(file) in str(caught.value)

@@ -11,6 +11,7 @@ from typing import Any
 import aiohttp
 import jwt
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from pydantic import ValidationError
 
 from auth_service.adapters.token_exchange import TokenExchanger
@@ -18,7 +19,7 @@ from auth_service.domain.token_exchange import TokenExchangeSettings
 from auth_service.domain.user_tokens import UserToken
 from servicekit.errors import Reason, ServiceError
 from servicekit.identity import Principal
-from tests.kit.issuer import TOKEN, Document, Issuer
+from tests.kit.issuer import OPENID_CONFIGURATION, TOKEN, Document, Issuer, rsa_key
 from tests.kit.token_desk import Clock
 
 AUDIENCE = "sts.amazonaws.com"
@@ -47,7 +48,7 @@ class Desk:
         )
 
     async def exchange(self, user: str = "alice", **claims: Any) -> UserToken:
-        principal = Principal(f"u-{user}", self.issuer.url, user)
+        principal = Principal(f"u-{user}", self.issuer.url, user, token_subject=user)
         token = UserToken(self.issuer.mint({"sub": user, **claims}), self.clock() + 600)
         try:
             return await self.exchanger.exchange(principal, token)
@@ -100,6 +101,28 @@ async def test_both_ways_to_present_a_secret(desk: Desk, changes: dict[str, Any]
     (sent,) = desk.issuer.exchanges
     assert (sent["resource"], sent["scope"]) == ("https://sts", "aws")
     assert sent["requested_token_type"] == "urn:ietf:params:oauth:token-type:id_token"
+
+
+async def test_a_private_key_proves_the_client(desk: Desk, tmp_path: Path) -> None:
+    desk.issuer.client_key = rsa_key("client")
+    file = tmp_path / "key.pem"
+    pem = desk.issuer.client_key.private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    file.write_bytes(pem)
+    desk.use(client_auth="private_key_jwt", client_secret_file=None, private_key_file=file, private_key_id="client")
+    assert claims_of(await desk.exchange())["aud"] == AUDIENCE
+    file.write_text("no key")
+    assert await desk.reason(user="bob") is Reason.ACCOUNT_MISCONFIGURED
+
+
+async def test_the_endpoint_is_found_in_the_issuers_metadata_once(desk: Desk) -> None:
+    desk.use(endpoint=None)
+    desk.issuer.serve(OPENID_CONFIGURATION, Document(json.dumps({"issuer": "https://evil"}).encode()))
+    assert await desk.reason() is Reason.ISSUER_UNAVAILABLE
+    assert desk.issuer.fetches[TOKEN] == 0
+    desk.issuer.serve_normally()
+    for user in ("alice", "bob"):
+        assert claims_of(await desk.exchange(user))["sub"] == user
+    assert desk.issuer.fetches[OPENID_CONFIGURATION] == 2
 
 
 async def test_the_tokens_of_other_issuers_stay_as_they_are(desk: Desk) -> None:
@@ -189,6 +212,14 @@ async def test_an_issuer_that_is_down_or_answers_without_end_is_unavailable_or_r
 async def test_a_token_of_another_subject_is_not_taken_unless_that_is_expected(desk: Desk) -> None:
     desk.issuer.exchanged_claims = {"sub": "the-exchanging-client"}
     assert await desk.reason() is Reason.ACCOUNT_MISCONFIGURED
+    opaque = UserToken("opaque-token-of-alice", desk.clock() + 600)
+    alice = Principal("u-alice", desk.issuer.url, "alice", token_subject="alice")
+    answer = {"access_token": desk.issuer.mint({"sub": "the-exchanging-client"}), "expires_in": 600}
+    desk.issuer.serve(TOKEN, Document(json.dumps(answer).encode()))
+    with pytest.raises(ServiceError) as caught:  # whose token says nothing of its subject
+        await desk.exchanger.exchange(alice, opaque)
+    assert caught.value.reason is Reason.ACCOUNT_MISCONFIGURED
+    desk.issuer.serve_normally()
     desk.use(other_subject=True)
     assert (await desk.exchange()).claims["sub"] == "the-exchanging-client"
 
@@ -220,6 +251,9 @@ async def test_closing_ends_what_is_under_way_and_forgets(desk: Desk) -> None:
         {"client_secret_file": None},
         {"client_auth": "none"},
         {"client_auth": "private"},
+        {"client_auth": "private_key_jwt"},
+        {"client_auth": "private_key_jwt", "client_secret_file": None},
+        {"private_key_file": "/k"},
         {"requested_token_type": "saml2"},
         {"client_id": ""},
         {"unknown": 1},

@@ -216,7 +216,8 @@ def test_opaque_tokens_are_told_apart_by_their_beginnings() -> None:
     [
         ({"client_secret_file": None}, "client_secret_basic needs client_secret_file"),
         ({"client_auth": "private_key_jwt"}, "private_key_jwt needs private_key_file"),
-        ({"client_auth": "none"}, "Input should be"),
+        ({"private_key_file": "key.pem"}, "client_secret_basic does not use private_key_file"),
+        ({"client_auth": "none"}, "must prove who it is"),
         ({"endpoint": "http://idp.example.com/introspect"}, "must be https"),
         ({"client_secret": "s3cret"}, "Extra inputs"),
     ],
