@@ -10,7 +10,7 @@ from pathlib import Path
 import uvicorn
 from starlette.types import ASGIApp
 
-from mcp_frontend.http_protocol import BoundedHttpProtocol
+from mcp_frontend.http_protocol import BoundedHttpProtocol, Connections
 
 _BACKLOG = 2_048
 _STARTUP_TIMEOUT_S = 10.0
@@ -32,6 +32,7 @@ class HttpListener:
 class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
+        self.server_state = Connections()
         self.accepting = asyncio.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:

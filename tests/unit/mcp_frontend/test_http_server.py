@@ -1,7 +1,9 @@
 """The HTTP listener over real sockets: what bounds a connection, and what happens when it cannot start."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
 import httpx2
@@ -104,6 +106,62 @@ async def test_a_head_that_is_too_large_is_refused_in_words(port: int, head: byt
     answer = await _until_closed(port, *parts)
     # The answer is lost where the client is still sending when the connection closes.
     assert answer == b"" or (answer.startswith(b"HTTP/1.1 400") and b"larger than 65536 bytes" in answer)
+
+
+async def test_connections_that_wait_give_way_to_new_ones_and_calls_do_not() -> None:
+    """Else who opens as many as there may be keeps everybody out, with or without a token."""
+    answering, finish = asyncio.Event(), asyncio.Event()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] == "/slow":
+            answering.set()
+            await finish.wait()
+        await PlainTextResponse("answer")(scope, receive, send)
+
+    listener = HttpListener("127.0.0.1", 0, max_connections=6)
+    async with serving_http(app, listener, before_stop=_nothing) as port, AsyncExitStack() as opened:
+
+        async def connect(sent: bytes) -> asyncio.StreamReader:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            opened.callback(writer.close)
+            writer.write(sent)
+            return reader
+
+        slow = await connect(b"GET /slow HTTP/1.1\r\nHost: h\r\n\r\n")
+        await answering.wait()
+        waiting = [await connect(sent) for sent in (b"", b"GET / HTTP/1.1\r\nHost:", REQUEST) for _ in range(4)]
+        for _ in range(8):
+            answer = await (await connect(REQUEST)).readuntil(b"answer")
+            assert answer.startswith(b"HTTP/1.1 200")
+        for each in waiting:
+            with suppress(ConnectionError):
+                async with asyncio.timeout(4):
+                    await each.read()  # it was ended, whatever it had sent
+        finish.set()
+        assert (await slow.readuntil(b"answer")).startswith(b"HTTP/1.1 200")
+
+
+@pytest.mark.parametrize("head", [b"", b"Connection: close\r\n"], ids=["open", "to be closed"])
+async def test_who_does_not_read_is_left(head: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(BoundedHttpProtocol, "send_timeout_s", 0.1)
+    app = PlainTextResponse(b"x" * 50_000_000)  # more than the network holds
+    lost = asyncio.Event()
+    monkeypatch.setattr(BoundedHttpProtocol, "connection_lost", _telling(lost, BoundedHttpProtocol.connection_lost))
+    async with serving_http(app, HttpListener("127.0.0.1", 0), before_stop=_nothing) as port:
+        with socket.socket() as client:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+            client.connect(("127.0.0.1", port))
+            client.sendall(b"GET / HTTP/1.1\r\nHost: h\r\n" + head + b"\r\n")
+            async with asyncio.timeout(4):
+                await lost.wait()
+
+
+def _telling(lost: asyncio.Event, ending: Callable[..., None]) -> Callable[..., None]:
+    def connection_lost(protocol: BoundedHttpProtocol, cause: Exception | None) -> None:
+        ending(protocol, cause)
+        lost.set()
+
+    return connection_lost
 
 
 SMUGGLED = b"GET /smuggled HTTP/1.1\r\nHost: h\r\n\r\n"
