@@ -69,8 +69,8 @@ class Verdict:
 class Authenticator(Protocol):
     """Turns what a client presented into a verdict."""
 
-    async def authenticate(self, token: str, claimed_email: str) -> Verdict:
-        """Raises ServiceError with the reason of the refusal."""
+    async def authenticate(self, token: str, claimed_email: str, source: str = "") -> Verdict:
+        """`source` is where the token came from. Raises ServiceError with the reason of the refusal."""
         ...
 
 
@@ -139,12 +139,12 @@ class TokenAuthenticator:
         )
         self._refusals: TTLCache[bytes, ServiceError] = TTLCache(_REFUSALS, ttl=_REFUSAL_LIFETIME_S, timer=clock)
 
-    async def authenticate(self, token: str, claimed_email: str) -> Verdict:
+    async def authenticate(self, token: str, claimed_email: str, source: str = "") -> Verdict:
         """Raises ServiceError: TOKEN_*, SCOPE_INSUFFICIENT, EMAIL_MISMATCH, ISSUER_UNAVAILABLE, UNAVAILABLE."""
         digest = hashlib.sha256(token.encode(errors="surrogatepass")).digest()
         verdict = self._verdicts.get(digest) if self._ended.is_current else None
         if verdict is None or not self._voucher.stands_by(verdict):
-            verdict = await self._judge(token, digest)
+            verdict = await self._judge(token, digest, source)
         await self._ended.ensure_known()
         self._check_ended(verdict, digest)
         email = verdict.stated_email
@@ -152,12 +152,12 @@ class TokenAuthenticator:
             raise ServiceError(Reason.EMAIL_MISMATCH, "the e-mail named by the client is not that of the token")
         return verdict
 
-    async def _judge(self, token: str, digest: bytes) -> Verdict:
+    async def _judge(self, token: str, digest: bytes, source: str) -> Verdict:
         refusal = self._refusals.get(digest)
         if refusal is not None:
             raise refusal.again()
         try:
-            verdict = await self._validate(token)
+            verdict = await self._validate(token, source)
         except ServiceError as error:
             if error.reason is not Reason.ISSUER_UNAVAILABLE:  # that is no judgement of the token
                 self._refusals[digest] = error.again()
@@ -175,8 +175,8 @@ class TokenAuthenticator:
             self._refusals[digest] = error.again()
             raise
 
-    async def _validate(self, token: str) -> Verdict:
-        valid = await self._validator.validate(token, self._clock())
+    async def _validate(self, token: str, source: str) -> Verdict:
+        valid = await self._validator.validate(token, self._clock(), source)
         lifetime_s = assertions.MAX_LIFETIME_S if self._ended.is_current else _UNSURE_ASSERTION_LIFETIME_S
         permitted = replace(valid.principal, permissions=self._permissions(valid.principal))
         verdict = self._voucher.vouch(permitted, valid.ends_at_s, self._clock(), token, lifetime_s)
@@ -203,7 +203,7 @@ class NoAuthentication:
         )
         self._verdict: Verdict | None = None
 
-    async def authenticate(self, token: str, claimed_email: str) -> Verdict:
+    async def authenticate(self, token: str, claimed_email: str, source: str = "") -> Verdict:
         """Vouch for the local person; what the client presents is not looked at."""
         now_s = self._clock()
         if self._verdict is None or self._verdict.remembered_until_s <= now_s:

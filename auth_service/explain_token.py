@@ -157,6 +157,6 @@ class _KeysAtHand:
 class _NobodyToAsk:
     """No introspection offline."""
 
-    async def introspect(self, token: str) -> Mapping[str, Any]:
+    async def introspect(self, token: str, source: str) -> Mapping[str, Any]:
         """As TokenIntrospector does."""
         raise ServiceError(Reason.ISSUER_UNAVAILABLE, "the issuer is not asked offline")

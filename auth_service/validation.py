@@ -45,8 +45,8 @@ class KeyFinder(Protocol):
 class Introspector(Protocol):
     """One issuer's word on its opaque tokens."""
 
-    async def introspect(self, token: str) -> Mapping[str, Any]:
-        """The claims of an active token. Raises TOKEN_INACTIVE, ISSUER_UNAVAILABLE."""
+    async def introspect(self, token: str, source: str) -> Mapping[str, Any]:
+        """The claims of an active token; `source` is where it came from. Raises TOKEN_INACTIVE, ISSUER_UNAVAILABLE."""
         ...
 
 
@@ -56,6 +56,8 @@ class Examination:
 
     token: str = field(repr=False)
     now_s: float
+    source: str = ""
+    """Where it came from, as `source_of` has it; empty where nobody says."""
     parsed: UnverifiedToken | None = field(default=None, repr=False)
     issuer: Issuer | None = None
     key: VerificationKey | None = None
@@ -142,12 +144,12 @@ class TokenValidator:
         """The checks of such a token, in order."""
         return self._of_opaque_tokens if self._issuers_asked and is_opaque(token) else self._of_jwts
 
-    async def validate(self, token: str, now_s: float) -> ValidToken:
+    async def validate(self, token: str, now_s: float, source: str = "") -> ValidToken:
         """What a good token says.
 
         Raises ServiceError: TOKEN_*, SCOPE_INSUFFICIENT, ISSUER_UNAVAILABLE, of the first check that fails.
         """
-        examination = Examination(token, now_s)
+        examination = Examination(token, now_s, source)
         for step in self.steps(token):
             outcome = step.run(examination)
             if outcome is not None:
@@ -177,7 +179,7 @@ class TokenValidator:
             raise _unknown_issuer()
 
     async def _introspect(self, at: Examination) -> None:
-        claims = await self._introspectors[at.known_issuer.issuer].introspect(at.token)
+        claims = await self._introspectors[at.known_issuer.issuer].introspect(at.token, at.source)
         at.statement = Statement(claims, at.known_issuer, "", is_introspected=True)
 
     def _check_scopes(self, at: Examination) -> None:

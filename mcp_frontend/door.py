@@ -9,7 +9,6 @@ token is never refused for the wrong ones beside it. It may have to wait for tho
 
 import asyncio
 import hashlib
-import ipaddress
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -21,6 +20,7 @@ from throttled import BaseRateLimiter, MemoryStore, RateLimiterRegistry, RateLim
 
 from mcp_frontend.credentials import Credentials
 from mcp_frontend.running_calls import RunningCall
+from servicekit.client_addresses import source_of
 from servicekit.errors import Reason, ServiceError
 from servicekit.fair_turns import FairTurns
 from servicekit.refusals import RefusalLog
@@ -36,7 +36,6 @@ _LONGEST_WAIT_S: Final = 5.0
 _HELD_S: Final = 1.0
 _MAX_HELD: Final = 1_000
 _RETRY_AFTER_S: Final = 30.0
-_IPV6_NETWORK_BITS: Final = 64  # what one subscriber has to itself at least (RFC 6177)
 _ALL: Final = "all"
 # b64token of RFC 6750 section 2.1: what any bearer token looks like.
 _BEARER: Final = re.compile(r"[A-Za-z0-9\-._~+/]+=*")
@@ -92,7 +91,7 @@ class Door:
         if not credentials.token:  # where none is required
             return await self._inner.authenticate(credentials, client_address)
         digest = hashlib.sha256(credentials.token.encode("latin-1")).digest()
-        source = _source(client_address)
+        source = source_of(client_address)
         is_suspect = _is_used_up(self._of_addresses, source)
         is_flood = is_suspect or _is_used_up(self._of_all, _ALL)
         try:
@@ -166,15 +165,3 @@ def _budget(per_minute: int) -> BaseRateLimiter | None:
 
 def _is_used_up(budget: BaseRateLimiter | None, key: str) -> bool:
     return budget is not None and budget.peek(key).remaining < 1
-
-
-def _source(client_address: str) -> str:
-    """The address, or the network of an IPv6 address: who has one has billions."""
-    try:
-        address = ipaddress.ip_address(client_address)
-    except ValueError:
-        return client_address
-    if address.version == 4:
-        return client_address
-    mapped = address.ipv4_mapped
-    return str(mapped or ipaddress.ip_network((address, _IPV6_NETWORK_BITS), strict=False))

@@ -15,7 +15,7 @@ import aiohttp
 from cachetools import LRUCache
 
 from auth_service.adapters.client_authentication import ClientAuthentication
-from auth_service.adapters.introspection_budget import Breaker, IntrospectionLimits, MissBucket, unavailable
+from auth_service.adapters.introspection_budget import Breaker, IntrospectionLimits, MissBuckets, unavailable
 from auth_service.adapters.issuer_documents import FAILURES, FetchFailed, discover, read_json
 from servicekit.errors import Reason, ServiceError
 
@@ -51,7 +51,7 @@ class TokenIntrospector:
         self._endpoint = endpoint
         self._client = client
         self._limits = limits or IntrospectionLimits()
-        self._misses = MissBucket(self._limits, clock)
+        self._misses = MissBuckets(self._limits, clock)
         self._breaker = Breaker(self._limits, clock)
         self._for_strangers = asyncio.Semaphore(self._limits.concurrent)
         self._for_known = asyncio.Semaphore(self._limits.concurrent)
@@ -59,12 +59,15 @@ class TokenIntrospector:
         self._known: LRUCache[bytes, bool] = LRUCache(_KNOWN_TOKENS)
         self._asking: dict[bytes, asyncio.Task[Mapping[str, Any]]] = {}
 
-    async def introspect(self, token: str) -> Mapping[str, Any]:
-        """The claims of an active token. Raises TOKEN_INACTIVE, or ISSUER_UNAVAILABLE when nobody can tell."""
+    async def introspect(self, token: str, source: str = "") -> Mapping[str, Any]:
+        """The claims of an active token; `source` is where it came from.
+
+        Raises TOKEN_INACTIVE, or ISSUER_UNAVAILABLE when nobody can tell.
+        """
         digest = hashlib.sha256(token.encode()).digest()
         asking = self._asking.get(digest)
         if asking is None:
-            asking = asyncio.create_task(self._ask(token, digest))
+            asking = asyncio.create_task(self._ask(token, digest, source))
             self._asking[digest] = asking
             asking.add_done_callback(lambda done: self._asked(digest, done))
         return await asyncio.shield(asking)  # one who gives up does not end it for the others
@@ -80,15 +83,15 @@ class TokenIntrospector:
         if not task.cancelled():
             task.exception()  # whoever still waits gets it
 
-    async def _ask(self, token: str, digest: bytes) -> Mapping[str, Any]:
+    async def _ask(self, token: str, digest: bytes, source: str) -> Mapping[str, Any]:
         if digest in self._known:
             async with self._for_known:
                 return await self._judge(token, digest)
         self._breaker.check()
-        self._misses.take()
+        give_back = self._misses.take(source)
         async with self._for_strangers:
             claims = await self._judge(token, digest)
-        self._misses.give_back()
+        give_back()
         return claims
 
     async def _judge(self, token: str, digest: bytes) -> Mapping[str, Any]:

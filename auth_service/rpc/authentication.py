@@ -9,6 +9,7 @@ from cwmcp.auth.v1.authentication_service_pb2_grpc import AuthenticationServiceS
 
 from auth_service.authentication import Authenticator
 from auth_service.domain.refused_tokens import describe
+from servicekit.client_addresses import source_of
 from servicekit.errors import ServiceError
 from servicekit.identity import Principal
 from servicekit.permissions import compact
@@ -32,10 +33,10 @@ class AuthenticationServicer(AuthenticationServiceServicer):
         context: grpc.aio.ServicerContext[pb.AuthenticateRequest, pb.AuthenticateResponse],
     ) -> pb.AuthenticateResponse:
         """Validate the token and vouch for its user."""
+        source = source_of(request.client_address[:_MAX_ADDRESS_CHARACTERS])
         try:
-            verdict = await self._authenticator.authenticate(request.access_token, request.claimed_email)
+            verdict = await self._authenticator.authenticate(request.access_token, request.claimed_email, source)
         except ServiceError as error:
-            source = request.client_address[:_MAX_ADDRESS_CHARACTERS]
             self._refusals.note("a sign-in was refused", error.reason, lambda: self._facts(request), source=source)
             raise
         response = pb.AuthenticateResponse(

@@ -83,7 +83,7 @@ class AnswersInHand:
         self.active: dict[str, Mapping[str, Any]] = {}
         self.failure: ServiceError | None = None
 
-    async def introspect(self, token: str) -> Mapping[str, Any]:
+    async def introspect(self, token: str, source: str) -> Mapping[str, Any]:
         """As TokenIntrospector does."""
         self.asked.append(token)
         if self.failure is not None:

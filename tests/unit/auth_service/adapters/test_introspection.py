@@ -45,9 +45,9 @@ class Desk:
     def requests(self) -> int:
         return self.issuer.fetches[INTROSPECTION]
 
-    async def reason(self, token: str) -> Reason | None:
+    async def reason(self, token: str, source: str = "") -> Reason | None:
         try:
-            await self.introspector.introspect(token)
+            await self.introspector.introspect(token, source)
         except ServiceError as error:
             assert (error.retry_after_s is not None) == (error.reason is UNAVAILABLE)
             assert token not in str(error) and SECRET not in str(error)
@@ -171,6 +171,18 @@ async def test_a_flood_of_made_up_tokens_costs_the_issuer_little(desk: Desk, iss
     # Whoever was good before is asked about all the same.
     assert await desk.reason(known) is None
     assert desk.requests == 112
+
+
+async def test_a_flood_from_one_address_keeps_nobody_elsewhere_out(desk: Desk, issuer: Issuer) -> None:
+    flood = [desk.reason(f"made-up-{number:08}", "198.51.100.7") for number in range(1_000)]
+    assert (await asyncio.gather(*flood)).count(INACTIVE) == 50
+    for number in range(300):  # whose first sign-in it is
+        assert await desk.reason(issuer.mint_opaque(f"opaque-token-{number:04}"), "192.0.2.1") is None
+    assert await desk.reason(issuer.mint_opaque("opaque-token-there"), "198.51.100.7") is UNAVAILABLE
+    desk.clock.now_s += 1
+    assert await desk.reason("opaque-token-there", "198.51.100.7") is None
+    others = [desk.reason(f"made-up-{number:08}", f"203.0.113.{number}") for number in range(200)]
+    assert (await asyncio.gather(*others)).count(INACTIVE) == 60  # all together cost no more than before
 
 
 async def test_a_flood_is_asked_about_by_a_few_at_a_time_and_holds_up_nobody_known(desk: Desk, issuer: Issuer) -> None:

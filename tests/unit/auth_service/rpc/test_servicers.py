@@ -39,11 +39,11 @@ CONTEXT: Any = SimpleNamespace()
 
 class Authenticator:
     def __init__(self, verdict: Verdict | ServiceError) -> None:
-        self.asked: list[tuple[str, str]] = []
+        self.asked: list[tuple[str, str, str]] = []
         self._verdict = verdict
 
-    async def authenticate(self, token: str, claimed_email: str) -> Verdict:
-        self.asked.append((token, claimed_email))
+    async def authenticate(self, token: str, claimed_email: str, source: str = "") -> Verdict:
+        self.asked.append((token, claimed_email, source))
         if isinstance(self._verdict, ServiceError):
             raise self._verdict
         return self._verdict
@@ -51,9 +51,11 @@ class Authenticator:
 
 async def test_a_verdict_as_a_message() -> None:
     authenticator = Authenticator(Verdict(ALICE, 1_900.9, b"a.b.c", 1_800.0, 1_700.0))
-    request = authentication_service_pb2.AuthenticateRequest(access_token="t", claimed_email="e")
+    request = authentication_service_pb2.AuthenticateRequest(
+        access_token="t", claimed_email="e", client_address="2001:db8:1:2::7"
+    )
     response = await _servicer(authenticator).Authenticate(request, CONTEXT)
-    assert authenticator.asked == [("t", "e")]
+    assert authenticator.asked == [("t", "e", "2001:db8:1:2::/64")]
     assert response.assertion == "a.b.c"
     assert (response.assertion_expire_time.seconds, response.token_expire_time.seconds) == (1_800, 1_900)
     said = response.principal
