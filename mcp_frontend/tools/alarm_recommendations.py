@@ -16,6 +16,7 @@ _CHOOSE: Final = (
     "{} of them without a threshold, because it depends on the workload: choose the number by the justification, and "
     "look at the metric's usual values first (analyze_metric, get_metric_data)."
 )
+_NO_TEMPLATE: Final = "There is no template, since CloudFormation would read a name in it as a reference to a secret."
 _INCOMPLETE: Final = "This server lacks a part of its metric catalog, so there may be more to recommend."
 
 
@@ -28,10 +29,10 @@ async def _get_recommended_metric_alarms(arguments: MetricArguments, call: ToolC
         statistic=aws_statistic(arguments.statistic),
     )
     answer = await call.backends.metric_analysis.RecommendAlarms(request, **call.rpc_options())
-    return {
-        "recommendations": [_recommendation(arguments, alarm) for alarm in answer.recommendations],
-        "message": _message(answer),
-    }
+    recommendations = [_recommendation(arguments, alarm) for alarm in answer.recommendations]
+    is_template_missing = any(each.get("cloudformation_template", {}) is None for each in recommendations)
+    message = f"{_message(answer)} {_NO_TEMPLATE}" if is_template_missing else _message(answer)
+    return {"recommendations": recommendations, "message": message}
 
 
 def _message(answer: pb.RecommendAlarmsResponse) -> str:

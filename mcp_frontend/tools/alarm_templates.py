@@ -13,10 +13,16 @@ _MAX_LOGICAL_ID: Final = 255  # CloudFormation: letters and digits only
 _LONGEST_SUFFIX: Final = len("AnomalyDetector")
 _DIGEST_DIGITS: Final = 12
 _NOT_IN_LOGICAL_ID: Final = re.compile("[^A-Za-z0-9]")
+# "Get values stored in other services using dynamic references" in the CloudFormation User Guide; it knows no escape.
+_DYNAMIC_REFERENCE: Final = re.compile(r"\{\{\s*resolve", re.IGNORECASE)
 
 
-def anomaly_alarm_template(namespace: str, metric_name: str, alarm: pb.AlarmRecommendation) -> JsonObject:
-    """A template with the detector that learns the metric, and the alarm on its band."""
+def anomaly_alarm_template(namespace: str, metric_name: str, alarm: pb.AlarmRecommendation) -> JsonObject | None:
+    """A template with the detector that learns the metric, and the alarm on its band.
+
+    None where a name would have CloudFormation put a secret of the account in its place: whoever publishes metrics
+    chooses their names.
+    """
     key = _logical_id(namespace, metric_name, alarm)
     metric = {
         "Namespace": namespace,
@@ -24,7 +30,7 @@ def anomaly_alarm_template(namespace: str, metric_name: str, alarm: pb.AlarmReco
         "Dimensions": [{"Name": one.name, "Value": one.value} for one in alarm.dimensions],
     }
     stat = {"Metric": metric, "Stat": alarm.statistic, "Period": alarm.period_s}
-    return {
+    template = {
         "AWSTemplateFormatVersion": "2010-09-09",
         "Description": "An anomaly detector for one CloudWatch metric, and an alarm on it",
         "Resources": {
@@ -50,6 +56,7 @@ def anomaly_alarm_template(namespace: str, metric_name: str, alarm: pb.AlarmReco
             },
         },
     }
+    return None if _DYNAMIC_REFERENCE.search(json.dumps(template)) else template
 
 
 def _logical_id(namespace: str, metric_name: str, alarm: pb.AlarmRecommendation) -> str:

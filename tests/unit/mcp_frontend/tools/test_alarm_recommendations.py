@@ -78,6 +78,14 @@ async def test_anomaly_alarm() -> None:
     assert "the metric has a season" in answer["message"]
 
 
+async def test_a_name_that_cloudformation_would_replace_by_a_secret_leaves_no_template() -> None:
+    dimensions = [pb.RecommendedDimension(name="A", value="{{resolve:secretsmanager:prod}}")]
+    recommended = pb.AlarmRecommendation(**ALARM, sensitivity=2.0, dimensions=dimensions)
+    answer = await _answer(recommended, analysis=ANALYSIS)
+    assert answer["recommendations"][0]["cloudformation_template"] is None
+    assert "a reference to a secret" in answer["message"]
+
+
 async def test_none() -> None:
     answer = await _answer(analysis=ANALYSIS)
     assert answer["recommendations"] == []

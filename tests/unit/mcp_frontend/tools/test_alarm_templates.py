@@ -40,7 +40,9 @@ def _template(
         dimensions=[pb.RecommendedDimension(name=name, value=value) for name, value in dimensions],
     )
     alarm.MergeFrom(pb.AlarmRecommendation(**fields))
-    return anomaly_alarm_template(namespace, metric_name, alarm)
+    template = anomaly_alarm_template(namespace, metric_name, alarm)
+    assert template is not None
+    return template
 
 
 def test_shape() -> None:
@@ -103,3 +105,17 @@ def test_beginning(namespace: str, start: str) -> None:
 def test_names_are_always_valid(namespace: str, metric_name: str, value: str) -> None:
     for name in _template(("D", value), namespace=namespace, metric_name=metric_name)["Resources"]:
         assert re.fullmatch("[A-Za-z][A-Za-z0-9]{0,254}", name)
+
+
+@pytest.mark.parametrize("name", ["{{resolve:secretsmanager:prod}}", "a{{ RESOLVE:ssm:b}}", "{{{resolve:ssm:x:1}}}"])
+@pytest.mark.parametrize("place", ["namespace", "metric_name", "dimension", "value"])
+def test_no_template_has_cloudformation_read_a_secret(name: str, place: str) -> None:
+    """Whoever publishes a metric may call it so, and wait for somebody to create the stack."""
+    names = {"namespace": "Shop", "metric_name": "Orders", "dimension": "Branch", "value": "north", place: name}
+    dimension = pb.RecommendedDimension(name=names["dimension"], value=names["value"])
+    alarm = pb.AlarmRecommendation(statistic="Sum", sensitivity=2.0, dimensions=[dimension])
+    assert anomaly_alarm_template(names["namespace"], names["metric_name"], alarm) is None
+
+
+def test_other_braces_do_no_harm() -> None:
+    assert _template(("Branch", "{{north}}"), metric_name="resolve: {{x}}")
