@@ -25,6 +25,7 @@ from auth_service.domain.user_tokens import UserToken
 from auth_service.sealing import TokenSealing
 from servicekit.errors import ABOUT_THE_SIGN_IN, Reason, ServiceError
 from servicekit.identity import Principal
+from servicekit.revocations import revoked
 
 _log = logging.getLogger(__name__)
 _CREDENTIALS: Final = 20_000
@@ -174,12 +175,18 @@ class CredentialIssuer:
     async def _issue(
         self, key: _Key, principal: Principal, entitlement: Entitlement, token: UserToken
     ) -> AwsCredentials:
+        if not self._is_wanted(key):  # its user was dropped before it began
+            raise revoked()
         strategy = self._strategies[entitlement.account.strategy]
         credentials = await strategy.issue(principal, entitlement, token)
-        issue = self._issuing.get(key)
-        if issue is not None and issue.task is asyncio.current_task():  # else its user was dropped meanwhile
+        if self._is_wanted(key):
             self._kept[key] = _Kept(credentials, self._renewal_time_s(credentials))
         return credentials
+
+    def _is_wanted(self, key: _Key) -> bool:
+        """Whether the user of the issue that is the current task was not dropped meanwhile."""
+        issue = self._issuing.get(key)
+        return issue is not None and issue.task is asyncio.current_task()
 
     def _issued(self, key: _Key, issue: _Issue) -> None:
         self._under_way.discard(issue.task)

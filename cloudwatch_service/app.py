@@ -101,6 +101,7 @@ async def open_service(settings: CloudwatchSettings) -> AsyncIterator[None]:
             scan_control=ScanControl(
                 settings.scan_limits, quotas.ledger, QuerySlots(settings.slot_limits, quotas.shared)
             ),
+            check_sign_in=watch.known.check,
         )
         stack.push_async_callback(pool.close)
         await stack.enter_async_context(in_background(pool.keep_dropping_idle()))

@@ -14,6 +14,7 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, TypeVar
 
 from cloudwatch_service.aws.credentials import CredentialSource, IssuedCredentials
@@ -161,13 +162,16 @@ class ClientPool:
         default_region: str,
         limits: PoolLimits | None = None,
         scan_control: ScanControl | None = None,
+        check_sign_in: Callable[[Principal], None] = lambda _: None,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        """`check_sign_in` raises TOKEN_REVOKED for users whose sign-in was ended; it is asked before each request."""
         self._clients = clients
         self._source = source
         self._default_region = default_region
         self._limits = limits or PoolLimits()
         self._scan_control = scan_control or ScanControl()
+        self._check_sign_in = check_sign_in
         self._clock = clock
         self._entries: OrderedDict[_Key, _Entry] = OrderedDict()
         self._detached: set[asyncio.Task[Any]] = set()
@@ -188,7 +192,16 @@ class ClientPool:
             credentials = await entry.current()
             chosen = await self._choose_region(credentials.account, region)
             _require(credentials.account, chosen, principal)
-            yield PooledSession(self._clients, entry, credentials, chosen, self._detach, key[0], self._scan_control)
+            yield PooledSession(
+                self._clients,
+                entry,
+                credentials,
+                chosen,
+                self._detach,
+                principal.user_id,
+                self._scan_control,
+                partial(self._check_sign_in, principal),
+            )
         finally:
             self._give_back(key, entry)
 

@@ -10,7 +10,7 @@ import asyncio
 import datetime as dt
 import random
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from contextvars import ContextVar
 from importlib.metadata import version
@@ -42,10 +42,11 @@ _UNAVAILABLE: Final = 503
 class _Binding:
     """The keys of one call while it lasts, then none: connections and tasks keep the context in which they began."""
 
-    __slots__ = ("keys",)
+    __slots__ = ("check", "keys")
 
-    def __init__(self, keys: AioCredentials) -> None:
+    def __init__(self, keys: AioCredentials, check: Callable[[], None] | None) -> None:
         self.keys: AioCredentials | None = keys
+        self.check = check
 
 
 _binding: ContextVar[_Binding | None] = ContextVar("cwmcp-aws-keys", default=None)
@@ -56,9 +57,12 @@ class ForeignSignatureError(Exception):
 
 
 @contextmanager
-def signing_as(keys: AioCredentials) -> Iterator[None]:
-    """Sign the AWS calls made inside with these keys; what was started inside can sign nothing any more afterwards."""
-    binding = _Binding(keys)
+def signing_as(keys: AioCredentials, check: Callable[[], None] | None = None) -> Iterator[None]:
+    """Sign the AWS calls made inside with these keys; what was started inside can sign nothing any more afterwards.
+
+    `check` is asked each time that a request is about to be sent, and keeps it from being sent by raising.
+    """
+    binding = _Binding(keys, check)
     token = _binding.set(binding)
     try:
         yield
@@ -167,12 +171,18 @@ def _bind(request: Any, **_: Any) -> None:
 
 
 def _compare(request: Any, **_: Any) -> None:
-    """Refuse to send what is signed by anything but the keys of the user. Raises ForeignSignatureError."""
+    """Refuse to send what is signed by anything but the keys of the user. Raises ForeignSignatureError.
+
+    Then the caller's own check, as late as can be: only a connection may still have to be made.
+    """
     keys = _current_keys()
     header = request.headers.get("Authorization", b"")
     signed_by = _SIGNED_BY.search(header.decode() if isinstance(header, bytes) else header)
     if keys is None or signed_by is None or signed_by[1] != keys.access_key:
         raise ForeignSignatureError("a request was signed by other keys than its user's")
+    binding = _binding.get()
+    if binding is not None and binding.check is not None:
+        binding.check()
 
 
 def _start_once(

@@ -29,6 +29,7 @@ _tracer: Final = trace.get_tracer("cloudwatch_service.aws")
 _CALL_TIMEOUT_S: Final = 60.0
 _ENDED: Final = frozenset({Reason.ASSERTION_INVALID, Reason.TOKEN_EXPIRED})
 _DETACHED_TIMEOUT_S: Final = 20.0
+_DONE_FOR_ENDED_SIGN_INS: Final = frozenset({"stop_query"})  # a query would run on, and cost
 
 
 class UserKeys(Protocol):
@@ -65,7 +66,9 @@ class PooledSession:
         detach: Callable[[Awaitable[dict[str, Any]]], Awaitable[dict[str, Any]]],
         user_id: str,
         scan_control: QueryAdmission,
+        check_sign_in: Callable[[], None],
     ) -> None:
+        """`check_sign_in` raises TOKEN_REVOKED once the sign-in by which the session was opened was ended."""
         self._clients = clients
         self._keys = keys
         self._credentials = credentials
@@ -73,6 +76,7 @@ class PooledSession:
         self._detach = detach
         self._user_id = user_id
         self._scan_control = scan_control
+        self._check_sign_in = check_sign_in
 
     @property
     def account(self) -> Account:
@@ -178,7 +182,8 @@ class PooledSession:
             name, kind=SpanKind.CLIENT, attributes=facts, record_exception=False, set_status_on_exception=False
         ) as span:
             try:
-                with signing_as(credentials.keys):
+                check = None if operation in _DONE_FOR_ENDED_SIGN_INS else self._check_sign_in
+                with signing_as(credentials.keys, check):
                     answer: dict[str, Any] = await getattr(client, operation)(**parameters)
             except BaseException as error:
                 code = error.response["Error"].get("Code", "") if isinstance(error, ClientError) else ""

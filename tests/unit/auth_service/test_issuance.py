@@ -429,3 +429,15 @@ async def test_what_is_issued_to_a_dropped_user_ends_with_the_service() -> None:
     await desk.issuer.close()
     with pytest.raises(asyncio.CancelledError):
         await asking
+
+
+async def test_what_had_not_begun_when_its_user_was_dropped_does_not_begin(desk: Desk) -> None:
+    asking = asyncio.create_task(desk.key())
+    await asyncio.sleep(0)  # as far as the issue is planned
+    assert desk.issuer._issuing
+    desk.issuer.drop_users([ALICE.user_id])
+    with pytest.raises(ServiceError) as caught:
+        await asking
+    assert caught.value.reason is Reason.TOKEN_REVOKED
+    assert desk.sts.issued == []
+    assert await desk.key() == "ASIA1"

@@ -15,6 +15,7 @@ from cloudwatch_service.aws.shared_clients import SharedClients
 from servicekit.deadlines import deadline_in
 from servicekit.errors import Reason, ServiceError
 from servicekit.identity import Principal, acting_for
+from servicekit.revocations import revoked
 from tests.kit.fake_aws import DEFAULT_ACCOUNTS, FakeAws
 from tests.kit.waiting import until
 
@@ -32,6 +33,11 @@ class _Source:
         self.issued = 0
         self.account = ACCOUNT
         self.error: ServiceError | None = None
+        self.ended: ServiceError | None = None
+
+    def check_sign_in(self, _principal: Principal) -> None:
+        if self.ended is not None:
+            raise self.ended
 
     async def issue(self, account_alias: str, refused_access_key_id: str = "") -> IssuedCredentials:
         self.issued += 1
@@ -83,7 +89,14 @@ async def setup(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[_Setup]:
         monkeypatch.setenv("AWS_ENDPOINT_URL", aws.endpoint_url)
         clients, source, clock = SharedClients(), _Source(aws), _Clock()
         limits = PoolLimits(max_concurrent_calls_per_user=2)
-        pool = ClientPool(clients, source, default_region="us-east-1", limits=limits, clock=clock)
+        pool = ClientPool(
+            clients,
+            source,
+            default_region="us-east-1",
+            limits=limits,
+            check_sign_in=source.check_sign_in,
+            clock=clock,
+        )
         with acting_for(Principal("u-alice", "iss", "alice")):
             async with pool.open("", "") as session:
                 yield _Setup(aws, source, pool, session, clients, clock)
@@ -342,3 +355,27 @@ async def test_no_user_can_use_up_the_retries_of_others(setup: _Setup, monkeypat
             await setup.describe_alarms()
     setup.aws.fail_next(operation, "InternalFailure", 500)
     assert await setup.describe_alarms()
+
+
+async def test_nothing_is_sent_for_an_ended_sign_in_but_what_stops_a_query(setup: _Setup) -> None:
+    query_id = await setup.start_query()
+    setup.source.ended = revoked()
+    for work in (setup.describe_alarms(), setup.start_query()):
+        with pytest.raises(ServiceError) as caught:
+            await work
+        assert caught.value.reason is Reason.TOKEN_REVOKED
+    await setup.session.call_detached("logs", "stop_query", queryId=query_id)
+    assert [call.operation for call in setup.aws.requests] == ["StartQuery", "StopQuery"]
+
+
+async def test_a_sign_in_that_ends_between_two_tries_is_not_tried_for_again(setup: _Setup) -> None:
+    gate = setup.aws.hold("cloudwatch:DescribeAlarms")
+    setup.aws.fail_next("cloudwatch:DescribeAlarms", times=2)
+    asking = asyncio.create_task(setup.describe_alarms())
+    await gate.arrivals()
+    setup.source.ended = revoked()
+    gate.release()
+    with pytest.raises(ServiceError) as caught:
+        await asking
+    assert caught.value.reason is Reason.TOKEN_REVOKED
+    assert len(setup.aws.calls_of("cloudwatch:DescribeAlarms")) == 1
