@@ -25,6 +25,7 @@ from mcp_frontend.door import Door
 from mcp_frontend.edge import Edge
 from mcp_frontend.http_server import serving_http
 from mcp_frontend.mcp_server import McpApplication, Tools
+from mcp_frontend.message_rates import MessageRates
 from mcp_frontend.origins import AllowedOrigins
 from mcp_frontend.readiness import Readiness
 from mcp_frontend.running_calls import RunningCalls
@@ -96,7 +97,8 @@ async def open_service(settings: FrontendSettings) -> AsyncIterator[None]:
         charts = await stack.enter_async_context(chart_worker())
         requests = UserRequests(Backends.over(cloudwatch), charts, settings.call_timeout_s, settings.call_limits)
         handlers = ContextHandlers(requests, now=lambda: datetime.now(UTC))
-        mcp = McpApplication(Tools(requests), handlers, settings.max_body_bytes)
+        rates = MessageRates(settings.max_requests_per_user_minute, refusals)
+        mcp = McpApplication(Tools(requests), handlers, rates, settings.max_body_bytes)
         await stack.enter_async_context(mcp.running())
         origins = AllowedOrigins(settings.resource_url, settings.allowed_hosts, settings.allowed_origins)
         edge = Edge(

@@ -13,6 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from mcp_frontend.context_handlers import ContextHandlers
 from mcp_frontend.edge import WANTS_STREAM_KEY
+from mcp_frontend.message_rates import MessageRates
 from mcp_frontend.rendering import cancelled_text, explain
 from mcp_frontend.tools import INSTRUCTIONS, definitions, find_tool
 from mcp_frontend.tools.tool import error_result, refusal, run
@@ -57,7 +58,7 @@ class Tools:
 class McpApplication:
     """An ASGI application that speaks MCP: JSON answers, or an event stream when the request wants progress."""
 
-    def __init__(self, tools: Tools, context: ContextHandlers, max_body_bytes: int) -> None:
+    def __init__(self, tools: Tools, context: ContextHandlers, rates: MessageRates, max_body_bytes: int) -> None:
         server: Server[Any] = Server(
             SERVER_NAME,
             version=version("cloudwatch-mcp"),
@@ -73,7 +74,7 @@ class McpApplication:
             on_completion=context.complete,
         )
         # The edge and UserRequests trace; the SDK's middleware would trust the caller's trace context.
-        server.middleware.clear()
+        server.middleware[:] = [rates]
         self._answering_json = _manager(server, max_body_bytes, json_response=True)
         self._streaming = _manager(server, max_body_bytes, json_response=False)
 

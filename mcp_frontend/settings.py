@@ -44,6 +44,7 @@ class FrontendSettings(ServiceSettings):
     max_failed_sign_ins_per_minute: int = Field(default=600, ge=0)
     """From one client address."""
     max_failed_sign_ins_per_minute_in_all: int = Field(default=6_000, ge=0)
+    max_requests_per_user_minute: int = Field(default=1_200, ge=0)
     max_running_calls: int = Field(default=500, ge=0)
     max_running_calls_per_user: int = Field(default=10, ge=0)
     max_waiting_calls_per_user: int = Field(default=200, ge=0)

@@ -4,20 +4,30 @@ import statistics
 from pathlib import Path
 from typing import Final
 
-from tests.benchmarks.setting import CALL, UNLIMITED_RATE, Setting, crowd, light_block, other_services, p99
+from tests.benchmarks.setting import (
+    CALL,
+    UNLIMITED_RATE,
+    UNLIMITED_REQUESTS,
+    Setting,
+    crowd,
+    light_block,
+    other_services,
+    p99,
+)
 
 BLOCKS = 4
 CALLS_A_BLOCK = 60
 HEAVY, AT_A_TIME = 1, 200
 _WITHOUT: Final = {
     "mcp_frontend": {
+        **UNLIMITED_REQUESTS,
         "FRONTEND_MAX_RUNNING_CALLS": "0",
         "FRONTEND_MAX_RUNNING_CALLS_PER_USER": "0",
         "FRONTEND_MAX_WAITING_CALLS_PER_USER": "0",
     },
     "cloudwatch_service": {**UNLIMITED_RATE, "CLOUDWATCH_MAX_CALLS_AT_A_TIME_PER_USER": "0"},
 }
-_WITH: Final = {"cloudwatch_service": UNLIMITED_RATE}
+_WITH: Final = {"cloudwatch_service": UNLIMITED_RATE, "mcp_frontend": UNLIMITED_REQUESTS}
 _AS_SHIPPED: Final[dict[str, dict[str, str]]] = {}
 
 

@@ -23,6 +23,7 @@ from tests.kit.services import SERVICES, Deployment, policy_for
 ACCOUNT: Final = "111111111111"
 CALL: Final = {"jsonrpc": "2.0", "id": 1, "method": "tools/call"}
 UNLIMITED_RATE: Final = {"CLOUDWATCH_MAX_CALLS_PER_USER_MINUTE": "0"}
+UNLIMITED_REQUESTS: Final = {"FRONTEND_MAX_REQUESTS_PER_USER_MINUTE": "0"}
 """For what is measured as fast as it goes."""
 _CLOCK_TICKS_PER_S: Final = os.sysconf("SC_CLK_TCK")
 
@@ -75,7 +76,8 @@ async def running() -> AsyncIterator[Setting]:
         key = {"aws_access_key_id": SERVICE_KEY[0], "aws_secret_access_key": SERVICE_KEY[1]}
         remote_aws: Any = SimpleNamespace(endpoint_url=endpoint_url, service_credentials=key)
         policy = policy_for({"payments": ACCOUNT}, {"cw-payments": ["payments"]})
-        deployment = Deployment(directory, remote_aws, issuer, policy, {"cloudwatch_service": UNLIMITED_RATE})
+        unlimited = {"cloudwatch_service": UNLIMITED_RATE, "mcp_frontend": UNLIMITED_REQUESTS}
+        deployment = Deployment(directory, remote_aws, issuer, policy, unlimited)
         services = await stack.enter_async_context(deployment.running(SERVICES))
         floor = await stack.enter_async_context(
             child(

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import pytest
 
-from tests.e2e.conftest import ALICE_ACCOUNT, Person
+from tests.e2e.conftest import ALICE_ACCOUNT, ERAS, Person, mcp_client
 from tests.kit.fake_aws import FakeAws
 from tests.kit.services import Deployment
 from tests.kit.waiting import until
@@ -58,6 +58,35 @@ async def test_too_many_calls_a_minute_are_a_result_that_says_when_to_come_again
     (record,) = [line for line in log.splitlines() if "refused by a limit" in line]
     assert '"reason": "USER_RATE_EXCEEDED"' in record and '"user_id": "u-' in record
     assert "@example.com" not in log
+
+
+@pytest.mark.parametrize("era", ERAS)
+async def test_too_many_requests_that_ask_nobody_are_refused_in_words_and_connecting_never(
+    deployment: Deployment, alice: Person, bob: Person, era: str
+) -> None:
+    deployment.overrides["mcp_frontend"] = {"FRONTEND_MAX_REQUESTS_PER_USER_MINUTE": "3"}
+    initialize, ping, tools = _methods(alice)
+    async with deployment.running():
+        async with mcp_client(bob, era) as client:
+            results = [await client.call_tool("no_such_tool", {}) for _ in range(4)]
+        assert all(result.is_error for result in results)
+        assert ["may send 3 requests" in str(result.content) for result in results] == [False] * 3 + [True]
+        for message in (ping, tools, _call("no_such_tool")):
+            assert (await alice.post(message)).status_code == 200
+        for message in (ping, tools):
+            refused = (await alice.post(message)).json()["error"]
+            assert re.search(r"may send 3 requests a minute.*Call again in \d+ s", refused["message"])
+            assert refused["data"] == {"reason": "USER_RATE_EXCEEDED"}
+        for tool in ("no_such_tool", "get_active_alarms"):
+            words = await alice.failure(tool)
+            assert "may send 3 requests a minute" in words
+            assert not _MISLEADING.search(words)
+        assert "may send 3" not in await alice.failure("cancel_logs_insight_query", query_id="q")
+        assert "result" in (await alice.post(initialize)).json()
+        log = (deployment.directory / "mcp_frontend.log").read_text()
+    records = [line for line in log.splitlines() if "a request was refused by a limit" in line]
+    assert len(records) == 5
+    assert all('"user_id": "u-' in record for record in records)
 
 
 async def test_too_many_calls_at_a_time_are_a_result_and_the_next_one_works(
