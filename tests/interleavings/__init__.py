@@ -1,5 +1,5 @@
 """Randomized interleavings of what users, operators and AWS do, checked at every step.
 
 `machine` says what may happen and hypothesis chooses; `world` is one interleaving with all checks, `wiring` the product
-in it, `aws` the other side that knows whose keys are whose, `people` the books that checks go by, `runs` many of them.
+in it, `aws` the other side that knows whose keys are whose, `books` what the test knows and judges by, `runs` many.
 """

@@ -6,7 +6,6 @@ the keys may be used for the call that is made: by the books of the test, not by
 
 import json
 from collections.abc import Callable
-from contextvars import ContextVar
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any, Final
@@ -20,8 +19,9 @@ from auth_service.domain.policy import Entitlement
 from auth_service.domain.user_tokens import UserToken
 from servicekit.errors import Reason, ServiceError
 from servicekit.identity import Principal
+from tests.interleavings.books import Books, Issue, asking
 from tests.interleavings.holds import Holds
-from tests.interleavings.people import SignIn, Terms
+from tests.interleavings.people import Terms
 from tests.kit.fake_aws.keys import Key, KeyRing
 from tests.kit.fake_aws.signature import Signed, authenticate, parse_authorization
 from tests.kit.fake_aws.wire import AwsError
@@ -30,44 +30,6 @@ _THROTTLED: Final = AwsError("ThrottlingException", 400, "Rate exceeded")
 _EXPIRED: Final = AwsError("ExpiredTokenException", 400, "The security token included in the request is expired")
 _POLLS_UNTIL_COMPLETE: Final = 2
 _HEADERS: Final = {"Content-Type": "application/x-amz-json-1.1", "x-amzn-RequestId": "request"}
-
-
-class Violation(AssertionError):
-    """The product did what it must never do."""
-
-
-@dataclass(slots=True, eq=False)
-class Ask:
-    """One call to the product: who makes it for what, and what became of it."""
-
-    number: int
-    sign_in: SignIn
-    alias: str
-    region: str
-    kind: str
-    began_at_s: float
-    outcome: str = ""
-    """Empty while under way; then "answered", "cancelled" or the reason."""
-
-    @property
-    def marker(self) -> str:
-        """What AWS repeats in its answer to this call, and to no other."""
-        return f"ask-{self.number}"
-
-
-asking: ContextVar[Ask] = ContextVar("interleavings-ask")
-"""The call under way, by the test's own account of it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Issue:
-    """Keys as the test's STS gave them out."""
-
-    user_id: str
-    terms: Terms
-    began_at_s: float
-    began_as: int
-    """Among all events of the interleaving."""
 
 
 @dataclass(slots=True)
@@ -80,27 +42,17 @@ class _Query:
 
 
 @dataclass
-class Judge:
-    """The checks of one interleaving, which the test fills in; each raises Violation."""
-
-    issuing: Callable[[Principal, Terms], None]
-    sending: Callable[[Ask, Issue, str], None]
-
-
-@dataclass
 class Aws:
     """AWS of one interleaving."""
 
     holds: Holds
-    judge: Judge
+    books: Books
     clock: Callable[[], float]
-    events: Callable[[], int]
     issued: dict[str, Issue] = field(default_factory=dict)
     queries: dict[str, _Query] = field(default_factory=dict)
-    violations: list[Violation] = field(default_factory=list)
     calls: int = 0
     refused: int = 0
-    being_issued: list[tuple[str, Terms, int]] = field(default_factory=list)
+    being_issued: list[Issue] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._keys = KeyRing(self.clock)
@@ -109,14 +61,13 @@ class Aws:
         """The strategy of every account: see auth_service.issuance.Strategy."""
         account = entitlement.account
         terms = Terms(account.account_id, account.role_arn, entitlement.permissions)
-        self._judging(lambda: self.judge.issuing(principal, terms))
-        mine = principal.user_id, terms, self.events()
-        issue = Issue(principal.user_id, terms, self.clock(), self.events())
-        self.being_issued.append(mine)
+        issue = Issue(principal.user_id, terms, self.books.count())
+        self.books.judge_issuing(issue, self.being_issued)
+        self.being_issued.append(issue)
         try:
             outcome = await self.holds.wait("sts")
         finally:
-            self.being_issued.remove(mine)
+            self.being_issued.remove(issue)
         if outcome != "good":
             reason = Reason.ROLE_REFUSED if outcome == "refused" else Reason.AWS_UNAVAILABLE
             raise ServiceError(reason, "as the test would have it")
@@ -147,9 +98,7 @@ class Aws:
             key = self._authenticate(request)
             region = _header(request, "Authorization").split("/")[2]
             ask = asking.get()
-            self._judging(lambda: self.judge.sending(ask, self.issued[key.access_key_id], operation))
-            if ask.region and ask.region != region:
-                raise self._noted(Violation(f"{ask} went to {region}"))
+            self.books.judge_sending(ask, self.issued[key.access_key_id], operation, region)
             self.calls += 1
             outcome = await self.holds.wait("aws")
             if outcome == "refused":
@@ -196,19 +145,8 @@ class Aws:
     def _query(self, query_id: str, owner: tuple[str, str, str]) -> _Query:
         query = self.queries[query_id]
         if query.owner != owner:
-            raise self._noted(Violation(f"{owner} asked for a query of {query.owner}"))
+            self.books.violated(f"{owner} asked for a query of {query.owner}")
         return query
-
-    def _judging(self, check: Callable[[], None]) -> None:
-        try:
-            check()
-        except Violation as violation:
-            raise self._noted(violation) from None
-
-    def _noted(self, violation: Violation) -> Violation:
-        """Kept, because the product turns what AWS's side raises into a failure of its own."""
-        self.violations.append(violation)
-        return violation
 
 
 def _header(request: Any, name: str) -> str:

@@ -1,7 +1,4 @@
-"""Who signs in, what they may use under which version of the policy, and which of them was ended: the test's own books.
-
-They are kept by plain comparison and know nothing of the product's lists, pools and caches.
-"""
+"""Who signs in, what they may use under which version of the policy, and what an end of sign-ins covers."""
 
 from dataclasses import dataclass
 from typing import Any, Final
@@ -95,6 +92,10 @@ class End:
             and self.session in ("", sign_in.session)
             and sign_in.issued_at_s <= self.until_s
         )
+
+    def covers_user(self, user_id: str) -> bool:
+        """Whether it is of all that the user has."""
+        return bool(self.name) and not self.session and _USER_IDS[self.name] == user_id
 
 
 def terms_of(version: int, group: str, alias: str) -> Terms | None:

@@ -5,7 +5,7 @@ Each fault of `faults.FAULTS` is put into the product for the time of one test.
 
 import pytest
 
-from tests.interleavings.aws import Violation
+from tests.interleavings.books import Violation
 from tests.interleavings.faults import FAULTS
 from tests.interleavings.runs import run
 

@@ -42,12 +42,12 @@ from servicekit.refusals import RefusalLog
 from servicekit.revocation_gate import RevocationGate
 from servicekit.revocations import RevocationList, user_ids
 from tests.interleavings.aws import Aws
+from tests.interleavings.books import CALL_S, Books
 from tests.interleavings.holds import Holds
 from tests.interleavings.people import ISSUER, POLICIES, REGIONS, SignIn
 from tests.kit.stepped_loop import SteppedLoop
 
 BEGINS_AT_S: Final = 1_800_000_000
-CALL_S: Final = 30.0
 ASSERTION_S: Final = 300
 PLACES: Final = 2
 """Calls to AWS at a time of a user in an account."""
@@ -148,12 +148,8 @@ class Clients:
 class AuthService:
     """What cloudwatch_service asks, behind the stub that it is given."""
 
-    def __init__(
-        self, loop: SteppedLoop, holds: Holds, aws: Aws, judge_letting_in: Callable[[Principal], None]
-    ) -> None:
-        self._judge_letting_in = judge_letting_in
-        self.was_late = False
-        """Whether a request ever waited in vain."""
+    def __init__(self, loop: SteppedLoop, holds: Holds, aws: Aws, books: Books) -> None:
+        self._books = books
         self.policy: Policy = POLICIES[0]
         self._loop = loop
         self._holds = holds
@@ -187,7 +183,7 @@ class AuthService:
                     raise _rpc_error(grpc.StatusCode.UNAVAILABLE)
                 return response
         except TimeoutError:
-            self.was_late = True
+            self._books.was_out_of_reach = True
             raise _rpc_error(grpc.StatusCode.DEADLINE_EXCEEDED) from None
 
     async def _serve(self, request: pb.IssueCredentialsRequest, assertion: bytes) -> pb.IssueCredentialsResponse:
@@ -196,7 +192,7 @@ class AuthService:
             async with AsyncExitStack() as stack:
                 for layer in self._layers:
                     await stack.enter_async_context(layer.around(around))
-                self._judge_letting_in(current_principal())
+                self._books.judge_letting_in(current_principal())
                 return await self._servicer.IssueCredentials(request, around.context)
         except ServiceError as error:
             code, message, trailers = to_status(error)

@@ -9,18 +9,16 @@ from cloudwatch_service.aws.concurrency import both
 from cloudwatch_service.aws.insights.queries import Pace, run_query
 from cloudwatch_service.aws.session import SessionSource, UserSession
 from cloudwatch_service.domain.insights.queries import InsightsQuery
-from servicekit.errors import Reason, ServiceError
-from servicekit.identity import Principal
-from servicekit.permissions import Permission
+from servicekit.errors import ServiceError
 from servicekit.revocations import Revocation
-from tests.interleavings.aws import Ask, Aws, Issue, Judge, Violation, asking
+from tests.interleavings.aws import Aws
+from tests.interleavings.books import CALL_S, Ask, Books, NumberedEnd, Violation, asking, is_ended
 from tests.interleavings.holds import Holds, Outcome
-from tests.interleavings.people import ISSUER, POLICIES, End, SignIn, Terms, terms_of
+from tests.interleavings.people import ISSUER, POLICIES, End, SignIn
 from tests.interleavings.tally import Tally
 from tests.interleavings.wiring import (
     ASSERTION_S,
     BEGINS_AT_S,
-    CALL_S,
     MAX_ENTRIES,
     Assertions,
     AuthService,
@@ -28,23 +26,6 @@ from tests.interleavings.wiring import (
     CloudwatchService,
 )
 
-_CONFIRMED_AFTER_S: Final = 60.0  # PoolLimits.confirm_after_s
-_USED_UNCONFIRMED_S: Final = 300.0  # PoolLimits.use_unconfirmed_for_s
-_ISSUE_S: Final = 10.0  # the longest that cloudwatch_service waits for credentials
-_ABOUT_ACCESS: Final = frozenset({Reason.ACCESS_NONE, Reason.ACCOUNT_NOT_ALLOWED, Reason.PERMISSION_MISSING})
-_EXPECTED: Final = _ABOUT_ACCESS | {
-    Reason.TOKEN_REVOKED,
-    Reason.ASSERTION_INVALID,
-    Reason.DEADLINE_EXCEEDED,
-    Reason.TOO_MANY_CALLS,
-    Reason.USER_CALLS_EXCEEDED,
-    Reason.QUERY_SLOTS_TAKEN,
-    Reason.UNAVAILABLE,
-    Reason.AWS_UNAVAILABLE,
-    Reason.AWS_THROTTLED,
-    Reason.ROLE_REFUSED,
-}
-_NEEDED: Final = {"query": Permission.LOGS_QUERY}  # other kinds need LOGS_GROUPS
 KINDS: Final = ("one", "pages", "both", "query")
 
 
@@ -56,23 +37,17 @@ class World:
         self.loop.reset()
         self.tally = tally
         self.holds = Holds(self.loop)
-        self.aws = Aws(self.holds, Judge(self._judge_issuing, self._judge_sending), self.now_s, self._count)
+        self.books = Books(self.now_s)
+        self.aws = Aws(self.holds, self.books, self.now_s)
         clients.aws = self.aws
         self._clients = clients
-        self._auth = AuthService(self.loop, self.holds, self.aws, self._judge_letting_in)
+        self._auth = AuthService(self.loop, self.holds, self.aws, self.books)
         self._service = CloudwatchService(self.loop, clients, self._auth, self.now_s)
         self._count_evictions()
         self.sign_ins: list[SignIn] = []
         self._assertions: dict[SignIn, tuple[bytes, float]] = {}
         self.running: dict[Ask, asyncio.Task[None]] = {}
-        self._events = 0
-        self._ended: list[tuple[End, int]] = []
-        """Ends as auth_service knows them, with the event at which it learned of them."""
-        self.untold: list[tuple[End, int, Revocation]] = []
-        self._told: list[tuple[End, int]] = []
-        self._policies: list[tuple[float, int]] = [(float("-inf"), 0)]
-        """Versions of the policy and when each came into force."""
-        self._auth_was_down = False
+        self.untold: list[tuple[NumberedEnd, Revocation]] = []
         self._closing: asyncio.Task[None] | None = None
 
     def now_s(self) -> float:
@@ -91,7 +66,7 @@ class World:
     def ask(self, sign_in: SignIn, alias: str, region: str, kind: str) -> None:
         """Begin a call."""
         self.tally.asked += 1
-        ask = Ask(self._count(), sign_in, alias, region, kind, self.now_s())
+        ask = Ask(self.books.count(), sign_in, alias, region, kind, self.now_s())
         task = self.running[ask] = self.loop.spawn(self._ask(ask, self._assertion_of(sign_in)))
         task.add_done_callback(lambda _: self._note_end(ask))
 
@@ -102,8 +77,8 @@ class World:
 
     def release(self, index: int, outcome: Outcome) -> None:
         """The world outside goes on in one place."""
-        self._count()
-        self._auth_was_down |= outcome == "down"
+        self.books.count()
+        self.books.was_out_of_reach |= outcome == "down"
         self.loop.do(lambda: self.holds.release(index, outcome))
 
     def revoke(self, sign_in: SignIn, *, whole: bool) -> None:
@@ -112,25 +87,23 @@ class World:
         ending = self._auth.revocations.revoke(ISSUER, sign_in.name if whole else "", session, by="test", reason="test")
         revocation = self.loop.do(lambda: _at_once(ending))
         end = End(sign_in.name if whole else "", session, revocation.issued_until_s)
-        number = self._count()
-        self._ended.append((end, number))
-        self.untold.append((end, number, revocation))
+        self.untold.append((self.books.note_end(end), revocation))
 
     def tell(self) -> None:
         """cloudwatch_service learns of the oldest end that it does not know."""
-        end, number, revocation = self.untold.pop(0)
+        numbered, revocation = self.untold.pop(0)
         self.tally.revocations += 1
-        self.tally.ended_under_way += sum(end.covers(ask.sign_in) for ask in self.running)
+        self.tally.ended_under_way += sum(numbered.end.covers(ask.sign_in) for ask in self.running)
         before = len(self._service.pool)
         self.loop.do(lambda: self._service.known.add([revocation], self.now_s()))
         self.tally.evicted["with their user"] += before - len(self._service.pool)
-        self._told.append((end, number))
+        self.books.told.append(numbered)
 
     def change_policy(self, version: int) -> None:
         """Another policy comes into force."""
         self.tally.policy_changes += 1
         self._auth.policy = POLICIES[version]
-        self._policies.append((self.now_s(), version))
+        self.books.note_policy(version)
 
     def drop_idle(self) -> None:
         """What the pool does now and then."""
@@ -140,7 +113,7 @@ class World:
         """Go on as far as it goes; then no call of an ended sign-in is left but those that stop a query."""
         self.loop.rest()
         for ask in self.running:
-            if ask.kind != "query" and self._is_ended(ask.sign_in, self._told):
+            if ask.kind != "query" and is_ended(ask.sign_in, self.books.told):
                 raise Violation(f"{ask} goes on after its sign-in was ended")
 
     def let_go(self) -> None:
@@ -157,8 +130,8 @@ class World:
 
     def check(self) -> None:
         """What holds at every step."""
-        if self.aws.violations:
-            raise self.aws.violations[0]
+        if self.books.violations:
+            raise self.books.violations[0]
         if len(self._service.pool) > MAX_ENTRIES:
             raise Violation(f"{len(self._service.pool)} entries in the pool")
         if self.loop.failures:
@@ -228,9 +201,9 @@ class World:
             ask.outcome = "answered"
         except ServiceError as error:
             ask.outcome = error.reason.value
-            self._judge_refusal(ask, error)
+            self.books.judge_refusal(ask, error)
         except Exception as error:
-            self.aws.violations.append(Violation(f"{ask} ended by {error!r}"))
+            self.books.violations.append(Violation(f"{ask} ended by {error!r}"))
 
     def _note_end(self, ask: Ask) -> None:
         self.tally.outcomes[ask.outcome or "cancelled"] += 1
@@ -251,85 +224,25 @@ class World:
 
     async def _list(self, ask: Ask, session: UserSession) -> None:
         answer = await session.call("logs", "describe_log_groups", logGroupNamePrefix=ask.marker)
-        self._judge_answer(ask, session, [group["logGroupName"] for group in answer["logGroups"]])
+        names = [group["logGroupName"] for group in answer["logGroups"]]
+        self.books.judge_answer(ask, session.account.account_id, session.region, names)
 
     async def _query(self, ask: Ask, session: UserSession) -> None:
         query = InsightsQuery(("group",), False, 1, 2, ask.marker, None)
         async with aclosing(run_query(session, query, CALL_S - 5, Pace(self.loop.time))) as steps:
             async for step in steps:
                 if step.done:
-                    self._judge_answer(ask, session, [value for row in step.result.rows for _, value in row])
-
-    def _judge_answer(self, ask: Ask, session: UserSession, names: list[str]) -> None:
-        expected = "/".join((ask.sign_in.user_id, session.account.account_id, session.region, ask.marker))
-        if names != [expected]:
-            self.aws.violations.append(Violation(f"{ask} was answered {names} for {expected}"))
-
-    def _judge_refusal(self, ask: Ask, error: ServiceError) -> None:
-        reason = error.reason
-        if reason not in _EXPECTED:
-            self.aws.violations.append(Violation(f"{ask} was refused by {error}"))
-        if reason is Reason.TOKEN_REVOKED and not self._is_ended(ask.sign_in, self._ended):
-            self.aws.violations.append(Violation(f"{ask} was refused for somebody else's end"))
-        needed = _NEEDED.get(ask.kind, Permission.LOGS_GROUPS)
-        terms = self._terms_since(ask.sign_in, ask.alias, ask.began_at_s - self._slack_s)
-        if reason in _ABOUT_ACCESS and all(each is not None and needed in each.permissions for each in terms):
-            self.aws.violations.append(Violation(f"{ask} was refused what it may: {error}"))
-
-    def _judge_letting_in(self, principal: Principal) -> None:
-        sign_in = SignIn(principal.subject, principal.session_id, principal.groups[0], principal.token_issued_at_s)
-        if self._is_ended(sign_in, self._ended):
-            self.aws.violations.append(Violation(f"keys are issued for {sign_in}, which was ended"))
-
-    def _judge_issuing(self, principal: Principal, terms: Terms) -> None:
-        dropped = max((number for end, number in self._ended if end.name == principal.subject), default=-1)
-        for user_id, others, number in self.aws.being_issued:
-            if (user_id, others) == (principal.user_id, terms) and number > dropped:
-                raise Violation(f"keys of {terms} are issued twice at a time")
-
-    def _judge_sending(self, ask: Ask, issue: Issue, operation: str) -> None:
-        if issue.user_id != ask.sign_in.user_id:
-            raise Violation(f"{ask} is signed by keys of {issue}")
-        if operation == "StopQuery":
-            return  # as the query was started, whatever happened meanwhile
-        if self._is_ended(ask.sign_in, self._told):
-            raise Violation(f"{ask} calls {operation} after its sign-in was ended")
-        if issue.terms not in self._terms_since(ask.sign_in, ask.alias, self.now_s() - self._slack_s):
-            raise Violation(f"{ask} is signed by keys of {issue}")
-        for end, number in self._told:
-            if end.name == ask.sign_in.name and issue.began_as < number:
-                raise Violation(f"{ask} is signed by keys from before {end}")
-
-    def _terms_since(self, sign_in: SignIn, alias: str, since_s: float) -> list[Terms | None]:
-        """What the sign-in might use under the alias, by each version of the policy that was in force since then."""
-        ends_s = [began_s for began_s, _ in self._policies[1:]] + [float("inf")]
-        return [
-            terms_of(version, sign_in.group, alias)
-            for (_, version), end_s in zip(self._policies, ends_s, strict=True)
-            if end_s >= since_s
-        ]
-
-    @property
-    def _slack_s(self) -> float:
-        """How old a decision of the policy may be: until it is confirmed, and a call goes on with what it began."""
-        confirmed_s = _USED_UNCONFIRMED_S if self._auth_was_down or self._auth.was_late else _CONFIRMED_AFTER_S
-        return confirmed_s + _ISSUE_S + CALL_S
-
-    def _is_ended(self, sign_in: SignIn, ends: list[tuple[End, int]]) -> bool:
-        return any(end.covers(sign_in) for end, _ in ends)
+                    names = [value for row in step.result.rows for _, value in row]
+                    self.books.judge_answer(ask, session.account.account_id, session.region, names)
 
     def _assertion_of(self, sign_in: SignIn) -> bytes:
         """The one in hand, or a new one: auth_service makes none for a sign-in that was ended."""
         assertion, until_s = self._assertions.get(sign_in, (b"", 0.0))
         now_s = self.now_s()
-        if not assertion or (now_s > until_s and not self._is_ended(sign_in, self._ended)):
+        if not assertion or (now_s > until_s and not is_ended(sign_in, self.books.ended)):
             assertion = Assertions(self.now_s).vouch(sign_in)
             self._assertions[sign_in] = assertion, now_s + ASSERTION_S / 2
         return assertion
-
-    def _count(self) -> int:
-        self._events += 1
-        return self._events
 
     def _count_evictions(self) -> None:
         pool: Any = self._service.pool
