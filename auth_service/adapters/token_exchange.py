@@ -198,8 +198,8 @@ def _read(answer: Mapping[str, Any], settings: TokenExchangeSettings, subject: o
     if not settings.other_subject and subject is not None and claims and subject != claims.get("sub"):
         raise _misconfigured("the issuer exchanged the user's token for one of another subject")
     ends_s, lifetime_s = claims.get("exp"), answer.get("expires_in")
-    known_s = [float(ends_s)] if _is_number(ends_s) else []
-    known_s += [now_s + float(lifetime_s)] if _is_number(lifetime_s) else []
+    known_s = [ends_s] if _is_number(ends_s) else []
+    known_s += [now_s + min(lifetime_s, _MAX_LIFE_S)] if _is_number(lifetime_s) else []
     return UserToken(text, min(*known_s, now_s + _MAX_LIFE_S) if known_s else now_s)
 
 

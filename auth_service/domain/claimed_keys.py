@@ -58,7 +58,7 @@ def read_keys(token: UserToken, names: KeyClaims, now_s: float) -> AwsCredential
 
 def _time(value: object, name: str) -> float:
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
+        return value  # not as a float, for which it may be too large
     if isinstance(value, str):
         try:
             read = datetime.fromisoformat(value)

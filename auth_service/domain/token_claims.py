@@ -137,7 +137,7 @@ def read_principal(said: Statement) -> Principal:
         client_id=first_text(claims, issuer.client_claims),
         token_subject=first_text(claims, ("sub",)),
         session_id=first_text(claims, issuer.session_claims),
-        token_issued_at_s=int(claims["iat"]) if _is_time(claims.get("iat")) else 0,
+        token_issued_at_s=int(claims["iat"]) if is_time(claims.get("iat")) else 0,
         groups_omitted=are_groups_omitted(said),
     )
 
@@ -200,12 +200,13 @@ def _time(claims: Mapping[str, Any], name: str, otherwise: float | None = None) 
     value = claims.get(name)
     if value is None and otherwise is not None:
         return otherwise
-    if not _is_time(value):
+    if not is_time(value):
         raise _refused(f"{name} is not a time")
     return float(value)
 
 
-def _is_time(value: object) -> TypeGuard[int | float]:
+def is_time(value: object) -> TypeGuard[int | float]:
+    """Whether a claim's value is a date in Unix seconds; what is not may be too large for a float."""
     return not isinstance(value, bool) and isinstance(value, int | float) and 0 <= value < _LATEST_TIME_S
 
 

@@ -15,6 +15,7 @@ from auth_service.domain.token_claims import (
     are_groups_omitted,
     first_found,
     first_text,
+    is_time,
     read_scopes,
     trusted_email,
 )
@@ -101,10 +102,10 @@ def _times(said: Statement, now_s: float) -> str:
     parts = []
     for name in ("iat", "nbf", "exp"):
         value = said.claims.get(name)
-        if isinstance(value, bool) or not isinstance(value, int | float):
+        if not is_time(value):
             parts.append(f"{name} is {shape(value)}")
             continue
-        away_s = float(value) - now_s
+        away_s = value - now_s
         parts.append(f"{name} {abs(away_s):.0f} s {'ahead' if away_s > 0 else 'ago'}")
     return f"{', '.join(parts)}; leeway {said.issuer.leeway_s} s, longest life {said.issuer.max_lifetime_s} s"
 

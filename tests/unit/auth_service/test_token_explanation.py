@@ -86,6 +86,14 @@ async def test_nothing_of_the_tokens_content_is_said(name: str, bad: Changes) ->
     assert not any(part in said for part in presented.split("."))
 
 
+@pytest.mark.parametrize("name", ["exp", "iat", "nbf"])
+@pytest.mark.parametrize("value", [10**400, -(10**400), -1, 7_258_118_400])
+async def test_a_number_that_is_no_time_is_refused_like_any_other(name: str, value: int) -> None:
+    explanation = await explained(TokenDesk(), token({name: value}))
+    assert line(explanation, "times").outcome is Outcome.REFUSED
+    assert f"{name} is a number" in line(explanation, "times").note
+
+
 async def test_a_line_for_every_check_and_for_the_user() -> None:
     explanation = await explained(TokenDesk(), token())
     assert [finding.name for finding in explanation.findings] == [

@@ -19,7 +19,7 @@ from auth_service.domain.token_exchange import TokenExchangeSettings
 from auth_service.domain.user_tokens import UserToken
 from servicekit.errors import Reason, ServiceError
 from servicekit.identity import Principal
-from tests.kit.issuer import OPENID_CONFIGURATION, TOKEN, Document, Issuer, rsa_key
+from tests.kit.issuer import OMIT, OPENID_CONFIGURATION, TOKEN, Document, Issuer, rsa_key
 from tests.kit.token_desk import Clock
 
 AUDIENCE = "sts.amazonaws.com"
@@ -150,6 +150,13 @@ async def test_what_does_not_say_when_it_ends_is_used_once(desk: Desk) -> None:
     desk.issuer.serve(TOKEN, Document(json.dumps({"access_token": "opaque"}).encode()))
     assert [(await desk.exchange()).text for _ in range(2)] == ["opaque"] * 2
     assert desk.issuer.fetches[TOKEN] == 2
+
+
+@pytest.mark.parametrize("claims", [{"exp": 10**400}, {"exp": OMIT}], ids=["claim", "no claim"])
+async def test_what_says_that_it_never_ends_is_kept_for_a_day_at_most(desk: Desk, claims: dict[str, Any]) -> None:
+    answer = {"access_token": desk.issuer.mint({"sub": "alice", **claims}), "expires_in": 10**400}
+    desk.issuer.serve(TOKEN, Document(json.dumps(answer).encode()))
+    assert (await desk.exchange()).expires_at_s == desk.clock() + 86_400
 
 
 async def test_a_hundred_who_ask_at_once_cause_one_exchange(desk: Desk) -> None:

@@ -56,6 +56,7 @@ def test_claims_have_other_names_and_the_end_another_form() -> None:
         ({"aws_expiration": "2027-01-15T09:00:00"}, "not a time with a zone"),
         ({"aws_expiration": NOW_S + 59}, "expired"),
         ({"aws_expiration": NOW_S + 129_601}, "later than temporary keys last"),
+        ({"aws_expiration": 10**400}, "later than temporary keys last"),
     ],
     ids=str,
 )
