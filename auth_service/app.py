@@ -51,14 +51,13 @@ from servicekit.aws_http import UnredirectedHttpSession
 from servicekit.background import in_background
 from servicekit.grpc_layers import ServiceRules
 from servicekit.grpc_server import HostedService, serving
-from servicekit.lifecycle import ConfigurationError
+from servicekit.lifecycle import ConfigurationError, check_all
 from servicekit.logs import stamping
 from servicekit.refusals import RefusalLog
 from servicekit.revocation_gate import RevocationGate
 from servicekit.revocations import user_ids
 from servicekit.shared_state import check_files, open_shared_state
 from servicekit.telemetry.setup import tracing
-from servicekit.tls import CertificateError
 
 _log = logging.getLogger(__name__)
 _NAME = "auth-service"
@@ -78,14 +77,7 @@ def check(settings: AuthSettings) -> None:
             lambda: read_policy(_policy_file(settings), settings.excluded_strategies(), settings.partitions),
             lambda: _check_profiles(settings),
         ]
-    faults = []
-    for read in readings:
-        try:
-            read()
-        except (ConfigurationError, CertificateError) as error:
-            faults.append(str(error))
-    if faults:
-        raise ConfigurationError("\n".join(faults))
+    check_all(readings)
 
 
 @asynccontextmanager

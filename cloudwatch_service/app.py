@@ -55,6 +55,7 @@ from servicekit.grpc_client import connected
 from servicekit.grpc_errors import raising_service_errors
 from servicekit.grpc_layers import ServiceRules
 from servicekit.grpc_server import HostedService, serving
+from servicekit.lifecycle import check_all
 from servicekit.refusals import RefusalLog
 from servicekit.revocation_gate import RevocationGate
 from servicekit.revocations import user_ids
@@ -73,9 +74,8 @@ _UNLIMITED = ("/cwmcp.cloudwatch.v1.LogsService/StopQuery",)
 
 
 def check(settings: CloudwatchSettings) -> None:
-    """Read what the settings point to. Raises CertificateError, ConfigurationError."""
-    settings.tls.read()
-    check_files(settings.shared_state)
+    """Read what the settings point to. Raises ConfigurationError naming every fault."""
+    check_all((settings.tls.read, lambda: check_files(settings.shared_state)))
 
 
 @asynccontextmanager

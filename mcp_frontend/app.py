@@ -33,7 +33,7 @@ from mcp_frontend.settings import FrontendSettings
 from mcp_frontend.user_requests import UserRequests
 from servicekit.background import in_background
 from servicekit.grpc_client import connected
-from servicekit.lifecycle import ConfigurationError
+from servicekit.lifecycle import ConfigurationError, check_all
 from servicekit.refusals import RefusalLog
 from servicekit.telemetry.setup import tracing
 
@@ -60,14 +60,19 @@ _RETRIED = tuple(
 
 
 def check(settings: FrontendSettings) -> None:
-    """Read what the settings point to. Raises ConfigurationError or CertificateError."""
-    settings.tls.read()
-    if settings.https_cert_file is not None:
-        try:
-            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(settings.https_cert_file, settings.https_key_file)
-        except OSError as error:
-            files = f"{settings.https_cert_file} and {settings.https_key_file}"
-            raise ConfigurationError(f"{files} are not a certificate and its key: {error}") from error
+    """Read what the settings point to. Raises ConfigurationError naming every fault."""
+    check_all((settings.tls.read, lambda: _check_https(settings)))
+
+
+def _check_https(settings: FrontendSettings) -> None:
+    """Raises ConfigurationError."""
+    if settings.https_cert_file is None:
+        return
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(settings.https_cert_file, settings.https_key_file)
+    except OSError as error:
+        files = f"{settings.https_cert_file} and {settings.https_key_file}"
+        raise ConfigurationError(f"{files} are not a certificate and its key: {error}") from error
 
 
 @asynccontextmanager

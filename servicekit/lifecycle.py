@@ -8,7 +8,7 @@ import asyncio
 import logging
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Final, TypeVar
 
@@ -31,6 +31,18 @@ STOPPED, FAILED, MISCONFIGURED = 0, 1, 2
 
 class ConfigurationError(Exception):
     """Something that the operator wrote is wrong; the message names it."""
+
+
+def check_all(readings: Iterable[Callable[[], object]]) -> None:
+    """Read all that the settings point to. Raises ConfigurationError naming every fault."""
+    faults = []
+    for read in readings:
+        try:
+            read()
+        except (ConfigurationError, CertificateError) as error:
+            faults.append(str(error))
+    if faults:
+        raise ConfigurationError("\n".join(faults))
 
 
 def main(

@@ -10,6 +10,7 @@ import logging
 import random
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 from urllib.parse import unquote, urlsplit
@@ -23,7 +24,7 @@ from redis.exceptions import RedisError
 
 from servicekit.background import in_background
 from servicekit.errors import Reason, ServiceError
-from servicekit.lifecycle import ConfigurationError
+from servicekit.lifecycle import ConfigurationError, check_all
 from servicekit.loopback import is_loopback
 from servicekit.shared_state_address import SharedStateAddress
 
@@ -50,10 +51,9 @@ class SharedStateUnavailable(ServiceError):
 
 
 def check_files(address: SharedStateAddress | None) -> None:
-    """Read the files of an address. Raises ConfigurationError."""
-    for path in (address.password_file, address.ca_file) if address else ():
-        if path is not None:
-            _read(path)
+    """Read the files of an address. Raises ConfigurationError naming every fault."""
+    paths = (address.password_file, address.ca_file) if address else ()
+    check_all(partial(_read, path) for path in paths if path is not None)
 
 
 class SharedState:

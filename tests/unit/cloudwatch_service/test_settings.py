@@ -2,8 +2,10 @@
 
 import pytest
 
+from cloudwatch_service.app import check
 from cloudwatch_service.domain.insights.scan_limits import ScanLimits
 from cloudwatch_service.settings import load
+from servicekit.lifecycle import ConfigurationError
 from servicekit.settings import SettingsError
 
 REQUIRED = {
@@ -43,6 +45,18 @@ def test_the_frontends_names_of_the_first_plan_may_be_there_too(environment: pyt
     environment.setenv("CLOUDWATCH_MCP_PORT", "3334")
     environment.setenv("CLOUDWATCH_MCP_SERVER_HOST", "0.0.0.0")  # noqa: S104
     assert load().listen_address == "127.0.0.1:50052"
+
+
+def test_every_file_that_is_missing_is_told_at_once(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("SHARED_STATE_URL", "rediss://redis.example.com")
+    environment.setenv("SHARED_STATE_PASSWORD_FILE", "password")
+    environment.setenv("SHARED_STATE_CA_FILE", "authority.pem")
+    with pytest.raises(ConfigurationError) as caught:
+        check(load())
+    lines = str(caught.value).splitlines()
+    assert [part in line for part, line in zip(("c.pem", "password", "authority.pem"), lines, strict=True)] == [
+        True
+    ] * 3
 
 
 def test_a_misspelt_name_is_refused(environment: pytest.MonkeyPatch) -> None:

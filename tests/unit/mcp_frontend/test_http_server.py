@@ -221,6 +221,9 @@ def test_checking_the_configuration_reads_the_certificate(tmp_path: Path) -> Non
     check(settings)
     with pytest.raises(ConfigurationError, match=r"other\.key"):
         check(settings.model_copy(update={"https_key_file": other.key_file}))
+    nowhere = {"tls_ca_file": tmp_path / "nowhere.pem", "https_key_file": other.key_file}
+    with pytest.raises(ConfigurationError, match=r"(?s)nowhere\.pem.*\n.*other\.key"):  # both at once
+        check(settings.model_copy(update=nowhere))
 
 
 async def test_a_certificate_that_cannot_be_read_is_told_at_once(tmp_path: Path) -> None:
