@@ -119,7 +119,7 @@ async def open_service(settings: FrontendSettings) -> AsyncIterator[None]:
             call_timeout_s=settings.call_timeout_s,
         )
 
-        logout = BackchannelLogoutEndpoint(BackchannelLogoutServiceStub(auth), origins)
+        logout = BackchannelLogoutEndpoint(BackchannelLogoutServiceStub(auth), origins, refusals)
 
         async def let_calls_end() -> None:
             readiness.stopping = True

@@ -1,7 +1,8 @@
 """POST /oidc/backchannel-logout: passes an identity provider's logout token on to auth_service, which judges it.
 
 Anybody can reach it, so it is bounded: in the size of a request, in the time for receiving it, in how many are under
-way and in how many come in a second. Nothing is read of the token here. Answers are those of OpenID Connect
+way and in how many come in a second, of all and, half of that, from one address: a flood from there keeps no logout of
+the identity provider out. Nothing is read of the token here. Answers are those of OpenID Connect
 Back-Channel Logout 1.0, section 2.8: 200, or 400 whatever failed.
 """
 
@@ -9,9 +10,11 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
+from cachetools import LRUCache
 from cwmcp.auth.v1 import backchannel_logout_service_pb2 as pb
 from opentelemetry import context as otel_context
 from opentelemetry import trace
@@ -21,12 +24,14 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from mcp_frontend.edge import read_body
+from mcp_frontend.edge import client_address, read_body
 from mcp_frontend.origins import AllowedOrigins
+from servicekit.client_addresses import source_of
 from servicekit.deadlines import deadline_in, remaining_s
 from servicekit.errors import Reason, ServiceError
 from servicekit.grpc_errors import raising_service_errors
 from servicekit.logs import log_incident
+from servicekit.refusals import RefusalLog
 from servicekit.telemetry import attributes
 
 PATH: Final = "/oidc/backchannel-logout"
@@ -38,6 +43,8 @@ _TIMEOUT_S: Final = 5.0
 _MAX_UNDER_WAY: Final = 32
 _PER_SECOND: Final = 100.0
 _BURST: Final = 200.0
+_PART_OF_ONE_SOURCE: Final = 0.5
+_SOURCES: Final = 10_000
 _FORM: Final = "application/x-www-form-urlencoded"
 
 
@@ -48,14 +55,16 @@ class MalformedLogoutError(Exception):
 class BackchannelLogoutEndpoint:
     """An ASGI application for the one path."""
 
-    def __init__(self, stub: Any, origins: AllowedOrigins, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, stub: Any, origins: AllowedOrigins, refusals: RefusalLog, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         """`stub` is an async BackchannelLogoutService stub."""
         self._stub = stub
         self._origins = origins
+        self._refusals = refusals
         self._clock = clock
-        self._under_way = 0
-        self._allowed = _BURST
-        self._allowed_at_s = clock()
+        self._of_all = _Allowance(1.0, clock())
+        self._of_sources: LRUCache[str, _Allowance] = LRUCache(_SOURCES)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, in a trace of its own."""
@@ -83,17 +92,23 @@ class BackchannelLogoutEndpoint:
         except MalformedLogoutError as error:
             return _failed("invalid_request", str(error))
         # Counted from here: who only holds a connection open takes nobody's place.
-        if self._under_way >= _MAX_UNDER_WAY or not self._take_one():
-            _log.warning("too many requests at %s; one was refused", PATH)
+        address = client_address(scope)
+        source = source_of(address)
+        allowances = self._of_source(source), self._of_all
+        if not all(allowance.has_place(self._clock()) for allowance in allowances):
+            facts = {"client_address": address}
+            self._refusals.note("a logout was refused unread", Reason.TOO_MANY_CALLS, lambda: facts, source=source)
             return JSONResponse({"error": "temporarily_unavailable"}, status_code=429, headers={"Retry-After": "1"})
-        self._under_way += 1
+        for allowance in allowances:
+            allowance.take()
         try:
             await self._log_out(token)
         except ServiceError as error:
             trace.get_current_span().set_attribute(attributes.REASON, error.reason.value)
             return _refused(error)
         finally:
-            self._under_way -= 1
+            for allowance in allowances:
+                allowance.under_way -= 1
         return Response(status_code=200)
 
     async def _log_out(self, token: str) -> None:
@@ -105,15 +120,36 @@ class BackchannelLogoutEndpoint:
         except Exception as error:
             raise log_incident(_log, "a logout of an identity provider") from error
 
-    def _take_one(self) -> bool:
-        """Whether another request may come now: a bucket that fills with time."""
-        now_s = self._clock()
-        self._allowed = min(_BURST, self._allowed + (now_s - self._allowed_at_s) * _PER_SECOND)
-        self._allowed_at_s = now_s
-        if self._allowed < 1.0:
-            return False
-        self._allowed -= 1.0
-        return True
+    def _of_source(self, source: str) -> "_Allowance":
+        found = self._of_sources.get(source)
+        if found is None:
+            found = self._of_sources[source] = _Allowance(_PART_OF_ONE_SOURCE, self._clock())
+        return found
+
+
+@dataclass(slots=True)
+class _Allowance:
+    """How many requests may be under way, and a bucket of those that may come, which fills with time."""
+
+    part: float
+    """Of what all addresses together have."""
+    at_s: float
+    left: float = field(init=False)
+    under_way: int = 0
+
+    def __post_init__(self) -> None:
+        self.left = _BURST * self.part
+
+    def has_place(self, now_s: float) -> bool:
+        """Whether another request may come now."""
+        self.left = min(_BURST * self.part, self.left + (now_s - self.at_s) * _PER_SECOND * self.part)
+        self.at_s = now_s
+        return self.under_way < _MAX_UNDER_WAY * self.part and self.left >= 1.0
+
+    def take(self) -> None:
+        """Let it come."""
+        self.left -= 1.0
+        self.under_way += 1
 
 
 async def _read_token(headers: Headers, receive: Receive) -> str:

@@ -118,7 +118,7 @@ class Edge:
         if self._requires_token and not credentials.token:
             return challenges.sign_in_required(self._resource)
         try:
-            call = await self._authentication.authenticate(credentials, _client_address(scope))
+            call = await self._authentication.authenticate(credentials, client_address(scope))
         except TooManyFailedSignInsError as error:
             return challenges.too_many_failures(error.retry_after_s)
         except ServiceError as error:
@@ -235,7 +235,8 @@ def _link_to_caller(headers: Headers) -> list[Link]:
     return [Link(found)] if found.is_valid else []
 
 
-def _client_address(scope: Scope) -> str:
+def client_address(scope: Scope) -> str:
+    """Where a request comes from; empty where that is not known."""
     client = scope.get("client")
     return str(client[0]) if client else ""
 
@@ -244,7 +245,7 @@ def _describe(scope: Scope, headers: Headers) -> dict[str, str]:
     return {
         attributes.HTTP_METHOD: scope["method"],
         attributes.HTTP_PATH: scope["path"],
-        attributes.CLIENT_ADDRESS: _client_address(scope),
+        attributes.CLIENT_ADDRESS: client_address(scope),
         attributes.USER_AGENT: headers.get("user-agent", "")[:256],
     }
 

@@ -1,6 +1,7 @@
 """The logout endpoint: what it passes on, what it refuses, and how it says so."""
 
 import asyncio
+import logging
 from typing import Any
 
 import grpc
@@ -12,6 +13,7 @@ from mcp_frontend.backchannel_logout import PATH, BackchannelLogoutEndpoint
 from mcp_frontend.origins import AllowedOrigins
 from servicekit.errors import Reason, ServiceError
 from servicekit.grpc_errors import to_status
+from servicekit.refusals import RefusalLog
 from tests.kit.gate import Gate
 
 URL = "http://mcp.example.com"
@@ -30,7 +32,9 @@ class Setup:
         self.failure: Exception | None = None
         self.gate: Gate | None = None
         self.now_s = 0.0
-        self.endpoint = BackchannelLogoutEndpoint(self, AllowedOrigins(f"{URL}/mcp", [], []), lambda: self.now_s)
+        refusals = RefusalLog(logging.getLogger("test.refusals"), records_a_period=10)
+        origins = AllowedOrigins(f"{URL}/mcp", [], [])
+        self.endpoint = BackchannelLogoutEndpoint(self, origins, refusals, lambda: self.now_s)
 
     async def Logout(self, request: pb.LogoutRequest, timeout: float) -> pb.LogoutResponse:  # noqa: ASYNC109 - gRPC's
         if self.gate is not None:
@@ -41,8 +45,9 @@ class Setup:
             raise self.failure
         return pb.LogoutResponse()
 
-    async def request(self, method: str = "POST", **options: Any) -> httpx2.Response:
-        async with httpx2.AsyncClient(transport=httpx2.ASGITransport(self.endpoint), base_url=URL) as client:
+    async def request(self, method: str = "POST", *, source: str = "192.0.2.1", **options: Any) -> httpx2.Response:
+        transport = httpx2.ASGITransport(self.endpoint, client=(source, 1))
+        async with httpx2.AsyncClient(transport=transport, base_url=URL) as client:
             response = await client.request(method, PATH, **options)
         assert response.headers["cache-control"] == "no-store"
         return response
@@ -111,21 +116,35 @@ async def test_every_failure_is_400_as_the_specification_has_it(error: Exception
     assert "a.b.c" not in response.text
 
 
-async def test_a_flood_is_bounded_and_ends() -> None:
+async def test_a_flood_is_bounded_and_ends(caplog: pytest.LogCaptureFixture) -> None:
     setup = Setup()
-    statuses = [(await setup.request(data={"logout_token": "x"})).status_code for _ in range(220)]
-    assert statuses == [200] * 200 + [429] * 20
-    setup.now_s += 0.05
-    statuses = [(await setup.request(data={"logout_token": "x"})).status_code for _ in range(10)]
-    assert statuses == [200] * 5 + [429] * 5
+
+    async def statuses(requests: int, source: str) -> list[int]:
+        answers = [await setup.request(data={"logout_token": "x"}, source=source) for _ in range(requests)]
+        return [answer.status_code for answer in answers]
+
+    with caplog.at_level(logging.INFO, "test.refusals"):
+        assert await statuses(220, "192.0.2.1") == [200] * 100 + [429] * 120
+    assert len(caplog.records) == 10  # a flood fills no log
+    assert await statuses(90, "2001:db8:1:2::1") == [200] * 90  # the identity provider's logouts come through
+    assert await statuses(20, "2001:db8:1:2::2") == [200] * 10 + [429] * 10
+    assert await statuses(1, "203.0.113.1") == [429]  # of all together so many and no more
+    setup.now_s += 0.1
+    assert await statuses(10, "192.0.2.1") == [200] * 5 + [429] * 5
+    assert await statuses(10, "203.0.113.1") == [200] * 5 + [429] * 5
 
 
 async def test_few_are_under_way_at_once() -> None:
     setup = Setup()
     setup.gate = Gate()
-    asking = [asyncio.create_task(setup.request(data={"logout_token": str(n)})) for n in range(32)]
+    asking = [
+        asyncio.create_task(setup.request(data={"logout_token": str(number)}, source=f"192.0.2.{number % 2}"))
+        for number in range(32)
+    ]
+    await setup.gate.arrivals(16)
+    assert (await setup.request(data={"logout_token": "one more"}, source="192.0.2.1")).status_code == 429
     await setup.gate.arrivals(32)
-    assert (await setup.request(data={"logout_token": "one more"})).status_code == 429
+    assert (await setup.request(data={"logout_token": "one more"}, source="192.0.2.7")).status_code == 429
     setup.gate.release()
     assert {response.status_code for response in await asyncio.gather(*asking)} == {200}
     assert (await setup.request(data={"logout_token": "later"})).status_code == 200
