@@ -62,6 +62,12 @@ STATUS_OF: Final[dict[Reason, grpc.StatusCode]] = {
     Reason.WEB_IDENTITY_REFUSED: grpc.StatusCode.UNAUTHENTICATED,
     Reason.EXCHANGE_REFUSED: grpc.StatusCode.UNAUTHENTICATED,
     Reason.CLAIMED_KEYS_REFUSED: grpc.StatusCode.UNAUTHENTICATED,
+    Reason.AWS_NOT_CONNECTED: grpc.StatusCode.FAILED_PRECONDITION,
+    Reason.AWS_CONNECTION_ENDED: grpc.StatusCode.FAILED_PRECONDITION,
+    Reason.CONNECT_LINK_REFUSED: grpc.StatusCode.FAILED_PRECONDITION,
+    Reason.BROWSER_SESSION_ENDED: grpc.StatusCode.FAILED_PRECONDITION,
+    Reason.BROWSER_SIGN_IN_REFUSED: grpc.StatusCode.FAILED_PRECONDITION,
+    Reason.CONNECTING_NOT_ALLOWED: grpc.StatusCode.PERMISSION_DENIED,
 }
 
 _TOO_LARGE: Final = "larger than max"  # gRPC's words, on both sides; its status is that of too many calls

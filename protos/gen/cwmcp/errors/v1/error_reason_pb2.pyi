@@ -107,6 +107,18 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """The issuer does not exchange the user's token for one that AWS accepts."""
     ERROR_REASON_CLAIMED_KEYS_REFUSED: _ErrorReason.ValueType  # 72
     """The user's token carries no temporary AWS keys that may be used."""
+    ERROR_REASON_AWS_NOT_CONNECTED: _ErrorReason.ValueType  # 80
+    """The account is one of IAM Identity Center, where the user has not connected yet."""
+    ERROR_REASON_AWS_CONNECTION_ENDED: _ErrorReason.ValueType  # 81
+    """The user's connection to IAM Identity Center has ended; the user has to connect again."""
+    ERROR_REASON_CONNECT_LINK_REFUSED: _ErrorReason.ValueType  # 82
+    """The link is unknown, used, expired or another person's."""
+    ERROR_REASON_BROWSER_SESSION_ENDED: _ErrorReason.ValueType  # 83
+    """The browser's session has ended or never was; the person has to sign in again."""
+    ERROR_REASON_BROWSER_SIGN_IN_REFUSED: _ErrorReason.ValueType  # 84
+    """The browser's sign-in at the identity provider did not succeed, or its answer cannot be accepted."""
+    ERROR_REASON_CONNECTING_NOT_ALLOWED: _ErrorReason.ValueType  # 85
+    """No grant lets the user connect an AWS sign-in."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """ErrorReason names one cause. The name without its prefix is the value of ErrorInfo.reason."""
@@ -196,4 +208,16 @@ ERROR_REASON_EXCHANGE_REFUSED: ErrorReason.ValueType  # 71
 """The issuer does not exchange the user's token for one that AWS accepts."""
 ERROR_REASON_CLAIMED_KEYS_REFUSED: ErrorReason.ValueType  # 72
 """The user's token carries no temporary AWS keys that may be used."""
+ERROR_REASON_AWS_NOT_CONNECTED: ErrorReason.ValueType  # 80
+"""The account is one of IAM Identity Center, where the user has not connected yet."""
+ERROR_REASON_AWS_CONNECTION_ENDED: ErrorReason.ValueType  # 81
+"""The user's connection to IAM Identity Center has ended; the user has to connect again."""
+ERROR_REASON_CONNECT_LINK_REFUSED: ErrorReason.ValueType  # 82
+"""The link is unknown, used, expired or another person's."""
+ERROR_REASON_BROWSER_SESSION_ENDED: ErrorReason.ValueType  # 83
+"""The browser's session has ended or never was; the person has to sign in again."""
+ERROR_REASON_BROWSER_SIGN_IN_REFUSED: ErrorReason.ValueType  # 84
+"""The browser's sign-in at the identity provider did not succeed, or its answer cannot be accepted."""
+ERROR_REASON_CONNECTING_NOT_ALLOWED: ErrorReason.ValueType  # 85
+"""No grant lets the user connect an AWS sign-in."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
