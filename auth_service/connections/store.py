@@ -1,6 +1,9 @@
 """What the use cases of connecting need of a database. Every method raises StoreUnavailable when it does not answer.
 
-Secrets go in and come out in plain; the store alone encrypts them, bound to their owner and row.
+Secrets go in and come out in plain; the store alone encrypts them, bound to their owner and row. A record that was
+altered, or moved to another row or owner, is never given out: a link, session, attempt or registration is as if it were
+not there, a connection as if it had ended. Times of ends are compared with this process's clock, which also sets them;
+leases go by the database's clock alone, as two replicas must never both have one.
 """
 
 from collections.abc import Sequence
@@ -17,14 +20,6 @@ from auth_service.domain.connections import (
     PortalRole,
     PortalTokens,
 )
-from servicekit.errors import Reason, ServiceError
-
-
-class StoreUnavailable(ServiceError):
-    """The database does not answer, or what it answers cannot be trusted."""
-
-    def __init__(self, message: str = "the store of connections does not answer now") -> None:
-        super().__init__(Reason.UNAVAILABLE, message, retry_after_s=2.0)
 
 
 class ConnectionStore(Protocol):

@@ -5,6 +5,8 @@ Secrets never show in a representation. Times are Unix seconds.
 
 from dataclasses import dataclass, field
 
+from servicekit.errors import Reason, ServiceError
+
 
 @dataclass(frozen=True, slots=True)
 class Owner:
@@ -106,3 +108,10 @@ class ConnectAttempt:
     device_code: str = field(repr=False)
     interval_s: float
     expires_at_s: float
+
+
+class StoreUnavailable(ServiceError):
+    """The database does not answer, or what it answers cannot be trusted."""
+
+    def __init__(self, message: str = "the store of connections does not answer now") -> None:
+        super().__init__(Reason.UNAVAILABLE, message, retry_after_s=2.0)

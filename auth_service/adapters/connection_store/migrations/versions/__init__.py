@@ -1,0 +1,1 @@
+"""The steps of the schema, each of which stays as it was released."""
