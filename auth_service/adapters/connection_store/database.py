@@ -96,6 +96,7 @@ class Database:
     async def _migrate(self) -> str:
         async with self._writer.connect() as connection, connection.begin():
             if self._engine.dialect.name == "postgresql":
+                await connection.execute(text("set local statement_timeout = 0"))
                 await connection.execute(text("select pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATION_LOCK})
             before = await _revision(connection)
             if before != HEAD:

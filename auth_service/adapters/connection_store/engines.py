@@ -1,18 +1,21 @@
 """How the two kinds of databases are reached, and what is asked of each connection."""
 
+import asyncio
 import os
-import sqlite3
-import stat
+import ssl
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import unquote, urlsplit
 
 from sqlalchemy import URL, Connection, event
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from auth_service.adapters.connection_store.database import Database
+from auth_service.adapters.connection_store.database import DEADLINE_S, Database
 from auth_service.domain.store_address import StoreAddress
 from servicekit.lifecycle import ConfigurationError
 
+_OWNER_ONLY: Final = 0o600
 _CONNECTIONS: Final = 8
 _WAIT_FOR_CONNECTION_S: Final = 3.0
 _LOCK_WAIT_MS: Final = 4_000
@@ -24,15 +27,90 @@ _PRAGMAS: Final = (
     "PRAGMA synchronous = FULL",
     "PRAGMA secure_delete = ON",
 )
+_DEFAULT_PORT: Final = 5432
+_CONNECT_TIMEOUT_S: Final = 3.0
+_NEW_CONNECTION_AFTER_S: Final = 600
+# The server gives up what this side has given up, also when the connection died without a word.
+_SERVER_SETTINGS: Final = {
+    "application_name": "cloudwatch-mcp",
+    "statement_timeout": f"{DEADLINE_S:.0f}s",
+    "idle_in_transaction_session_timeout": f"{2 * DEADLINE_S:.0f}s",
+}
+
+
+def check(address: StoreAddress) -> None:
+    """Read the files of an address, and see that a database file can be there. Raises ConfigurationError."""
+    path = address.sqlite_file
+    if path is None:
+        _read_password(address.password_file)
+        _tls(address)
+        return
+    place = path if path.exists() else path.parent if path.parent.exists() else path.parent.parent
+    if not os.access(place, os.R_OK | os.W_OK):
+        raise ConfigurationError(f"AUTH_CONNECTIONS_URL: {place} cannot be written")
 
 
 def open_database(address: StoreAddress) -> Database:
-    """The database, of which nothing is asked yet. Raises ConfigurationError where its file cannot be opened."""
+    """The database, of which nothing is asked yet. Raises ConfigurationError where a file of it cannot be opened."""
     path = address.sqlite_file
     if path is None:
-        raise ConfigurationError("PostgreSQL is not supported yet")
+        return _postgresql(address)
     _prepare_file(path)
     return Database(_sqlite(path))
+
+
+def _postgresql(address: StoreAddress) -> Database:
+    import asyncpg  # only where it is used
+
+    parts = urlsplit(address.url)
+    engine = create_async_engine(
+        URL.create("postgresql+asyncpg"),
+        connect_args={
+            "host": address.socket_directory or parts.hostname,
+            "port": parts.port or _DEFAULT_PORT,
+            "user": unquote(parts.username or ""),
+            "database": unquote(parts.path.removeprefix("/")),
+            "password": _password(address.password_file),
+            "ssl": _tls(address),
+            "timeout": _CONNECT_TIMEOUT_S,
+            "server_settings": _SERVER_SETTINGS,
+        },
+        pool_size=_CONNECTIONS,
+        max_overflow=0,
+        pool_timeout=_WAIT_FOR_CONNECTION_S,
+        pool_pre_ping=True,
+        pool_recycle=_NEW_CONNECTION_AFTER_S,
+        hide_parameters=True,
+    )
+    return Database(engine, (asyncpg.PostgresError, asyncpg.InterfaceError))
+
+
+def _tls(address: StoreAddress) -> ssl.SSLContext | bool:
+    if not address.uses_tls:
+        return False
+    try:
+        return ssl.create_default_context(cafile=address.ca_file)
+    except OSError as error:  # ssl.SSLError among them
+        raise ConfigurationError(f"{address.ca_file} is no readable authority in PEM") from error
+
+
+def _password(path: Path | None) -> Callable[[], Awaitable[str]]:
+    """Read for each new connection, so that a changed password needs no restart."""
+
+    async def read() -> str:
+        try:
+            return await asyncio.to_thread(_read_password, path)
+        except ConfigurationError as error:
+            raise OSError(str(error)) from error
+
+    return read
+
+
+def _read_password(path: Path | None) -> str:
+    try:
+        return path.read_text().strip() if path else ""
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(f"{path} cannot be read") from error
 
 
 def _sqlite(path: Path) -> AsyncEngine:
@@ -65,12 +143,10 @@ def _prepare_file(path: Path) -> None:
     """Make the file, for this user alone; SQLite gives the files beside it the same permissions."""
     try:
         path.parent.mkdir(mode=0o700, exist_ok=True)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _OWNER_ONLY)
         try:
-            if stat.S_IMODE(os.fstat(descriptor).st_mode) != stat.S_IRUSR | stat.S_IWUSR:
-                os.fchmod(descriptor, 0o600)
+            os.fchmod(descriptor, _OWNER_ONLY)
         finally:
             os.close(descriptor)
-        sqlite3.connect(path).close()
-    except (OSError, sqlite3.Error) as error:
+    except OSError as error:
         raise ConfigurationError(f"{path} cannot be opened: {type(error).__name__}") from error
