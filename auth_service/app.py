@@ -19,6 +19,7 @@ from cwmcp.auth.v1 import revocation_feed_service_pb2_grpc as feed_grpc
 from cwmcp.auth.v1 import revocation_service_pb2_grpc as revocation_grpc
 from cwmcp.auth.v1 import signing_key_service_pb2_grpc as signing_key_grpc
 
+from auth_service import identity_center
 from auth_service.adapters.claimed_keys import ClaimedKeys
 from auth_service.adapters.client_authentication import ClientAuthentication
 from auth_service.adapters.introspection import TokenIntrospector
@@ -76,6 +77,7 @@ def check(settings: AuthSettings) -> None:
             lambda: _check_secrets(read_table(settings)),
             lambda: read_policy(_policy_file(settings), settings.excluded_strategies(), settings.partitions),
             lambda: _check_profiles(settings),
+            lambda: identity_center.check(settings),
         ]
     check_all(readings)
 
@@ -102,6 +104,7 @@ async def open_service(settings: AuthSettings) -> AsyncIterator[None]:
         else:
             authenticator, issuer = _without_authentication(settings, keys)
         stack.push_async_callback(issuer.close)
+        await stack.enter_async_context(identity_center.open_store(settings))
         refusals = RefusalLog(logging.getLogger("auth_service.refusals"))
         await stack.enter_async_context(in_background(refusals.keep_summing_up()))
         stack.callback(revocations.known.listen(lambda new: issuer.drop_users(user_ids(new))))

@@ -4,12 +4,16 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final, get_args
+from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from auth_service.domain.accounts import Partition, partition_of
+from auth_service.domain.store_address import StoreAddress
+from auth_service.domain.store_address import url_fault as store_url_fault
 from servicekit import settings as shared
+from servicekit.loopback import is_loopback
 from servicekit.permissions import BASE_SCOPE
 from servicekit.settings import Address, GrpcServiceSettings, ServiceSettings
 
@@ -45,6 +49,15 @@ class AuthSettings(GrpcServiceSettings):
     callers_revocation_feed: tuple[str, ...] = ("cloudwatch-service",)
     callers_backchannel_logout: tuple[str, ...] = ("mcp-frontend",)
     """Certificate names that may call each gRPC service. Nobody may revoke by default."""
+    identity_center_start_url: str | None = Field(default=None, validation_alias="AWS_IDENTITY_CENTER_START_URL")
+    identity_center_region: str | None = Field(default=None, validation_alias="AWS_IDENTITY_CENTER_REGION")
+    """The access portal where users connect their own AWS sign-in, and the region of its Identity Center."""
+    connections_url: str = "sqlite:////var/lib/cloudwatch-mcp/connections.db"
+    connections_password_file: Path | None = None
+    connections_ca_file: Path | None = None
+    connections_keys_dir: Path | None = None
+    connections_kms_key_id: tuple[str, ...] = ()
+    """Keys of AWS KMS: the first encrypts new keys, the others still decrypt old ones."""
     logout_audiences: tuple[str, ...] = ()
     """With OAUTH_ISSUER: the OAuth clients that logout tokens are for; OAUTH_AUDIENCE when empty."""
 
@@ -61,6 +74,29 @@ class AuthSettings(GrpcServiceSettings):
             raise ValueError(f"more than one profile for {', '.join(twice)}")
         return values
 
+    @field_validator("identity_center_start_url")
+    @classmethod
+    def _safe_portal(cls, url: str | None) -> str | None:
+        parts = urlsplit(url or "")
+        if url and not (parts.scheme == "https" and parts.hostname) and not is_loopback(parts.hostname or ""):
+            raise ValueError("must begin with https://")
+        return url or None
+
+    @field_validator("connections_url")
+    @classmethod
+    def _safe_store(cls, url: str) -> str:
+        fault = store_url_fault(url)
+        if fault is not None:
+            raise ValueError(fault)
+        return url
+
+    @field_validator("connections_kms_key_id")
+    @classmethod
+    def _no_aliases(cls, values: tuple[str, ...]) -> tuple[str, ...]:
+        if any("alias/" in value for value in values):
+            raise ValueError("must be keys' ids or ARNs; an alias may come to mean another key, which cannot decrypt")
+        return values
+
     def faults_together(self) -> Iterator[str]:
         """See ServiceSettings."""
         yield from shared.faults_of_remote(self, self.listen_address)
@@ -68,12 +104,26 @@ class AuthSettings(GrpcServiceSettings):
             return
         if self.policy_file is None:
             yield "AUTH_POLICY_FILE is required"
+        yield from self._faults_of_identity_center()
         if (self.issuers_file is None) == (self.oauth_issuer is None):
             yield "set either AUTH_ISSUERS_FILE or OAUTH_ISSUER"
         elif self.issuers_file is not None:
             ignored = [VARIABLE_OF_FIELD[name] for name in self.single_issuer() if name not in ("issuer", "preset")]
             if ignored:
                 yield f"{', '.join(ignored)}: with OAUTH_ISSUER only; entries of AUTH_ISSUERS_FILE say it themselves"
+
+    def _faults_of_identity_center(self) -> Iterator[str]:
+        if self.identity_center_start_url is None:
+            return
+        if not self.identity_center_region:
+            yield "AWS_IDENTITY_CENTER_REGION is required with AWS_IDENTITY_CENTER_START_URL"
+        if self.connections_keys_dir is None and not self.connections_kms_key_id:
+            yield "AWS_IDENTITY_CENTER_START_URL needs AUTH_CONNECTIONS_KEYS_DIR or AUTH_CONNECTIONS_KMS_KEY_ID"
+
+    @property
+    def connections_address(self) -> StoreAddress:
+        """Where users' connections are stored."""
+        return StoreAddress(self.connections_url, self.connections_password_file, self.connections_ca_file)
 
     @property
     def home_partition(self) -> Partition:

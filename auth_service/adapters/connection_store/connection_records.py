@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, delete, select, update
+from sqlalchemy import ColumnElement, Row, Table, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from auth_service.adapters.connection_store.records import (
@@ -15,6 +15,7 @@ from auth_service.adapters.connection_store.records import (
     CONNECTIONS,
     LINKS,
     SESSIONS,
+    KeyMissing,
     Records,
     owner_of,
     portal_id,
@@ -42,7 +43,7 @@ class ConnectionRecords(Records):
         """The owner's connection, ended ones included."""
 
         async def find(transaction: AsyncConnection) -> Connection | None:
-            where = (_of(owner), _table.c.portal_id == portal_id(portal))
+            where = (_of(owner, _table), _table.c.portal_id == portal_id(portal))
             row = (await transaction.execute(select(_table).where(*where))).one_or_none()
             return self._connection(row, owner, portal) if row else None
 
@@ -82,21 +83,13 @@ class ConnectionRecords(Records):
 
     async def drop_connection(self, owner: Owner, connection_id: str) -> Connection | None:
         """The connection as it was, of which nothing is left; None when the owner has none of that id."""
-        dropped = await self._write(
-            lambda transaction: self._drop(transaction, _of(owner), _table.c.id == connection_id)
-        )
+        dropped = await self._drop([(_table, _of(owner, _table) & (_table.c.id == connection_id))])
         return dropped[0] if dropped else None
 
     async def drop_owner(self, owner: Owner) -> Sequence[Connection]:
         """The owner's connections as they were; nothing of the owner is left, links, sessions and attempts included."""
-
-        async def drop(transaction: AsyncConnection) -> Sequence[Connection]:
-            user_id = derive_user_id(owner.issuer, owner.subject)
-            for table in (LINKS.table, ATTEMPTS.table, SESSIONS.table):
-                await transaction.execute(delete(table).where(table.c.user_id == user_id))
-            return await self._drop(transaction, _of(owner))
-
-        return await self._write(drop)
+        tables = (LINKS.table, ATTEMPTS.table, SESSIONS.table, _table)
+        return await self._drop([(table, _of(owner, table)) for table in tables])
 
     async def list_connections(self, *, after: str = "", limit: int = 100) -> Sequence[Connection]:
         """Connections of all owners in order of id, without what is sealed, so without tokens and roles."""
@@ -127,9 +120,22 @@ class ConnectionRecords(Records):
 
         return await self._write(run)
 
-    async def _drop(self, transaction: AsyncConnection, *where: ColumnElement[bool]) -> Sequence[Connection]:
-        rows = (await transaction.execute(delete(_table).where(*where).returning(*_table.c))).all()
-        return [self._connection(row, owner_of(row), Portal(row.start_url, row.region)) for row in rows]
+    async def _drop(self, rows: Sequence[tuple[Table, ColumnElement[bool]]]) -> Sequence[Connection]:
+        """Delete rows; returns the connections among them, without tokens where no key opens them any more."""
+
+        async def drop(transaction: AsyncConnection, read: Callable[[Row[Any]], Connection]) -> Sequence[Connection]:
+            deleted = [
+                (await transaction.execute(delete(table).where(where).returning(table))) for table, where in rows
+            ]
+            return [read(row) for row in deleted[-1]]
+
+        try:
+            return await self._write(lambda transaction: drop(transaction, self._kept_connection))
+        except KeyMissing:
+            return await self._write(lambda transaction: drop(transaction, _outline))
+
+    def _kept_connection(self, row: Row[Any]) -> Connection:
+        return self._connection(row, owner_of(row), Portal(row.start_url, row.region))
 
     def _connection(self, row: Row[Any], owner: Owner, portal: Portal) -> Connection:
         """A row's connection; one whose content is not what belongs there has ended, and its tokens are not used."""
@@ -156,8 +162,8 @@ class ConnectionRecords(Records):
         }
 
 
-def _of(owner: Owner) -> ColumnElement[bool]:
-    return _table.c.user_id == derive_user_id(owner.issuer, owner.subject)
+def _of(owner: Owner, table: Table) -> ColumnElement[bool]:
+    return table.c.user_id == derive_user_id(owner.issuer, owner.subject)
 
 
 def _outline(row: Row[Any]) -> Connection:

@@ -80,11 +80,17 @@ class KmsKeys:
         return await self._kept.drop_unused(self._clock() - _KEEP_UNUSED_S)
 
     async def _make(self) -> None:
+        """Only what was seen to open again may seal."""
         kms_key_id = self._kms_key_ids[0]
         answer = await self._ask(
-            self._kms.generate_data_key, KeyId=kms_key_id, NumberOfBytes=KEY_BYTES, EncryptionContext=_CONTEXT
+            self._kms.generate_data_key_without_plaintext,
+            KeyId=kms_key_id,
+            NumberOfBytes=KEY_BYTES,
+            EncryptionContext=_CONTEXT,
         )
-        key = StoreKey.of(answer["Plaintext"])
+        key = await self._decrypt(kms_key_id, answer["CiphertextBlob"])
+        if key is None:
+            raise _unavailable()
         wrapped = WrappedKey(key.key_id, kms_key_id, answer["CiphertextBlob"], self._clock())
         await self._kept.add(wrapped)
         self._keys[key.key_id] = key
@@ -92,23 +98,23 @@ class KmsKeys:
         _log.info("a new key of the store of connections seals: %s", key.key_id)
 
     async def _open(self, wrapped: WrappedKey) -> None:
+        """Have one decrypted. One that cannot be is missed by those records only that need it."""
         if wrapped.kms_key_id not in self._kms_key_ids:
-            return  # records that need it are missed by its name
-        try:
-            answer = await self._ask(
-                self._kms.decrypt,
-                KeyId=wrapped.kms_key_id,
-                CiphertextBlob=wrapped.wrapped,
-                EncryptionContext=_CONTEXT,
-            )
-        except ClientError:
-            self._refuse(wrapped)
             return
-        key = StoreKey.of(answer["Plaintext"])
-        if key.key_id != wrapped.key_id:
+        try:
+            key = await self._decrypt(wrapped.kms_key_id, wrapped.wrapped)
+        except StoreUnavailable:
+            return
+        if key is None or key.key_id != wrapped.key_id:
             self._refuse(wrapped)
             return
         self._keys[key.key_id] = key
+
+    async def _decrypt(self, kms_key_id: str, wrapped: bytes) -> StoreKey | None:
+        """The key inside; None where that key of AWS KMS did not encrypt it for this purpose."""
+        parameters = {"KeyId": kms_key_id, "CiphertextBlob": wrapped, "EncryptionContext": _CONTEXT}
+        answer = await self._ask(self._kms.decrypt, **parameters)
+        return StoreKey.of(answer["Plaintext"]) if answer else None
 
     def _refuse(self, wrapped: WrappedKey) -> None:
         self._refused.add(wrapped.key_id)
@@ -116,13 +122,13 @@ class KmsKeys:
         _audit.warning("a key of the store of connections was altered, and refused", extra={"facts": facts})
 
     async def _ask(self, operation: Any, **parameters: Any) -> Any:
-        """AWS KMS's answer. Raises ClientError where it says that a ciphertext is not of ours, StoreUnavailable."""
+        """AWS KMS's answer; None where it says that a ciphertext is not of ours. Raises StoreUnavailable."""
         try:
             return await operation(**parameters)
         except ClientError as error:
             code = error.response.get("Error", {}).get("Code", "")
             if code in _NOT_OURS:
-                raise
+                return None
             _log.error("AWS KMS does not serve the store of connections: %s", code)
             raise _unavailable() from error
         except BotoCoreError as error:

@@ -37,6 +37,13 @@ T = TypeVar("T")
 NOBODY: Final = Owner("", "")
 
 
+class KeyMissing(StoreUnavailable):
+    """Records are there, but not the key with which they were sealed."""
+
+    def __init__(self) -> None:
+        super().__init__("a key of the store of connections is missing now")
+
+
 @dataclass(frozen=True, slots=True)
 class Form(Generic[V]):
     """How values of one kind are kept: their table, their class, and which of their fields are bytes."""
@@ -93,16 +100,23 @@ class Records:
         return await self._knowing_keys(lambda: self._database.write(work))
 
     async def _knowing_keys(self, transaction: Callable[[], Awaitable[T]]) -> T:
-        """A transaction that meets an unknown key is undone, the key is looked for, and it runs once more."""
+        """A transaction that meets an unknown key is undone, the key is looked for, and it runs once more.
+
+        Raises KeyMissing, StoreUnavailable.
+        """
         try:
             return await transaction()
         except KeyUnknown:
+            pass
+        try:
             await self._keys.learn()
+        except StoreUnavailable as error:
+            raise KeyMissing from error
         try:
             return await transaction()
         except KeyUnknown as error:
             _log.error("a record of the store of connections needs a key that is not there: %s", error.key_id)
-            raise StoreUnavailable("a key of the store of connections is missing") from None
+            raise KeyMissing from None
 
     def _sealed(self, form: Form[V], row_id: str, owner: Owner, value: V) -> dict[str, Any]:
         """The columns that all sealed tables have."""
