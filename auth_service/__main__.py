@@ -1,7 +1,7 @@
 """`python -m auth_service`: runs the service; `--check-config` only validates its configuration.
 
-With a command first it runs that and ends: `explain-token`, `explain-access`, `connections`, which works on the store of
-connections, or `revoke`, which talks to a running service.
+With a command first it runs that and ends: `explain-token`, `explain-access`, `connections`, which works on the store
+of connections, or `revoke`, which talks to a running service.
 """
 
 import sys

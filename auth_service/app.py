@@ -211,6 +211,7 @@ async def _with_authentication(
     authenticator = TokenAuthenticator(
         validator, voucher, revocations, permissions=lambda principal: policy.current.permissions(principal)
     )
+    await stack.enter_async_context(identity_center.open_store(settings))
     strategies = await _strategies(settings, issuers, http, revocations, stack)
     return authenticator, CredentialIssuer(lambda: policy.current, strategies, sealing=sealing)
 

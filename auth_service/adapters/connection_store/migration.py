@@ -9,13 +9,15 @@ from sqlalchemy import Connection
 _SCRIPTS: Final = "auth_service.adapters.connection_store:migrations"
 
 
+def configuration() -> Config:
+    """Where Alembic finds the steps."""
+    found = Config()
+    found.set_main_option("script_location", _SCRIPTS)
+    return found
+
+
 def upgrade(connection: Connection) -> None:
     """Run the missing steps inside the connection's transaction: all of them take effect, or none."""
-    command.upgrade(_configuration(connection), "head")
-
-
-def _configuration(connection: Connection) -> Config:
-    configuration = Config()
-    configuration.set_main_option("script_location", _SCRIPTS)
-    configuration.attributes["connection"] = connection
-    return configuration
+    ours = configuration()
+    ours.attributes["connection"] = connection
+    command.upgrade(ours, "head")
