@@ -1,4 +1,4 @@
-"""The emulated AWS of the development stack with CloudFormation, for tests of templates and of enforced IAM."""
+"""The emulated AWS of the development stack with CloudFormation and KMS, for tests of templates, IAM and keys."""
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -11,7 +11,7 @@ from aiobotocore.config import AioConfig
 from deploy.local import embedded_aws, processes
 from deploy.local.loopback import HOST, free_ports
 
-_SERVICES = "sts,iam,cloudwatch,logs,monitoring,cloudformation"
+_SERVICES = "sts,iam,cloudwatch,logs,monitoring,cloudformation,kms"
 _CONFIG = {"proxies": {}, "retries": {"total_max_attempts": 1}}
 
 

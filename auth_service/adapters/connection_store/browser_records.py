@@ -1,6 +1,6 @@
 """What a browser has while it connects: links, sessions and attempts; and this product's client at a portal."""
 
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -31,8 +31,10 @@ class BrowserRecords(Records):
 
     async def add_link(self, link: ConnectLink) -> None:
         """Keep a link until it ends."""
-        row = self._sealed(LINKS, link.digest.hex(), link.owner, link) | {"expires_at_s": link.expires_at_s}
-        await self._write(lambda transaction: transaction.execute(LINKS.table.insert().values(row)))
+        await self._put(
+            LINKS.table,
+            lambda: self._sealed(LINKS, link.digest.hex(), link.owner, link) | {"expires_at_s": link.expires_at_s},
+        )
 
     async def find_link(self, digest: bytes) -> ConnectLink | None:
         """The link, unless it is used, ended or unknown."""
@@ -50,9 +52,12 @@ class BrowserRecords(Records):
 
     async def add_session(self, session: BrowserSession) -> None:
         """Keep a browser's session until it ends."""
-        row = self._sealed(SESSIONS, session.digest.hex(), session.owner, session)
-        row |= {"expires_at_s": session.expires_at_s}
-        await self._write(lambda transaction: transaction.execute(SESSIONS.table.insert().values(row)))
+
+        def row() -> dict[str, Any]:
+            sealed = self._sealed(SESSIONS, session.digest.hex(), session.owner, session)
+            return sealed | {"expires_at_s": session.expires_at_s}
+
+        await self._put(SESSIONS.table, row)
 
     async def find_session(self, digest: bytes) -> BrowserSession | None:
         """The session, unless it has ended."""
@@ -69,11 +74,12 @@ class BrowserRecords(Records):
 
     async def add_attempt(self, attempt: ConnectAttempt) -> None:
         """Keep an attempt until it ends. It replaces another one of the same session."""
-        row = self._sealed(ATTEMPTS, attempt.attempt_id, attempt.owner, attempt)
-        row |= {"expires_at_s": attempt.expires_at_s, "session_id": attempt.session_digest.hex()}
-        insert = self._database.insert(ATTEMPTS.table).values(row)
-        statement = insert.on_conflict_do_update(index_elements=["session_id"], set_=row)
-        await self._write(lambda transaction: transaction.execute(statement))
+
+        def row() -> dict[str, Any]:
+            sealed = self._sealed(ATTEMPTS, attempt.attempt_id, attempt.owner, attempt)
+            return sealed | {"expires_at_s": attempt.expires_at_s, "session_id": attempt.session_digest.hex()}
+
+        await self._put(ATTEMPTS.table, row, replacing=["session_id"])
 
     async def find_attempt(self, attempt_id: str) -> ConnectAttempt | None:
         """The attempt, unless it has ended."""
@@ -90,11 +96,12 @@ class BrowserRecords(Records):
 
     async def save_registration(self, portal: Portal, registration: ClientRegistration) -> None:
         """Replace it."""
-        row = self._sealed(REGISTRATIONS, portal_id(portal), NOBODY, registration)
-        row |= {"expires_at_s": registration.expires_at_s}
-        insert = self._database.insert(REGISTRATIONS.table).values(row)
-        statement = insert.on_conflict_do_update(index_elements=["id"], set_=row)
-        await self._write(lambda transaction: transaction.execute(statement))
+
+        def row() -> dict[str, Any]:
+            sealed = self._sealed(REGISTRATIONS, portal_id(portal), NOBODY, registration)
+            return sealed | {"expires_at_s": registration.expires_at_s}
+
+        await self._put(REGISTRATIONS.table, row, replacing=["id"])
 
     async def _find(self, form: Form[E], row_id: str) -> E | None:
         async def find(transaction: AsyncConnection) -> E | None:

@@ -34,10 +34,7 @@ class ConnectionRecords(Records):
 
     async def save_connection(self, connection: Connection) -> None:
         """Keep a new connection. It replaces the owner's other one at the same portal, of which nothing is left."""
-        row = self._row(connection)
-        insert = self._database.insert(_table).values(row)
-        statement = insert.on_conflict_do_update(index_elements=["user_id", "portal_id"], set_=row)
-        await self._write(lambda transaction: transaction.execute(statement))
+        await self._put(_table, lambda: self._row(connection), replacing=["user_id", "portal_id"])
 
     async def find_connection(self, owner: Owner, portal: Portal) -> Connection | None:
         """The owner's connection, ended ones included."""

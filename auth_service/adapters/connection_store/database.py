@@ -36,8 +36,11 @@ _NOW_S: Final[Mapping[str, str]] = {
 class Database:
     """Runs transactions. Every one raises StoreUnavailable when the database does not answer in time."""
 
-    def __init__(self, engine: AsyncEngine, failures: tuple[type[Exception], ...] = ()) -> None:
+    def __init__(
+        self, engine: AsyncEngine, failures: tuple[type[Exception], ...] = (), deadline_s: float = DEADLINE_S
+    ) -> None:
         """`failures` are what the driver raises beside SQLAlchemy's own errors."""
+        self._deadline_s = deadline_s
         self._engine = engine
         self._writer = engine.execution_options(begin="BEGIN IMMEDIATE")
         self._failures: tuple[type[Exception], ...] = (SQLAlchemyError, OSError, TimeoutError, *failures)
@@ -57,11 +60,11 @@ class Database:
 
     async def read(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
         """What `work` returns of one transaction that changes nothing. Raises StoreUnavailable."""
-        return await self._in_time(self._transact(self._engine, work))
+        return await self._in_time(self._transact(self._engine, work), self._deadline_s)
 
     async def write(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
         """What `work` returns of one transaction; nothing of it holds when it raises. Raises StoreUnavailable."""
-        return await self._in_time(self._in_turn(lambda: self._transact(self._writer, work)))
+        return await self._in_time(self._in_turn(lambda: self._transact(self._writer, work)), self._deadline_s)
 
     async def migrate(self) -> str:
         """Bring the tables to this release's revision; returns the one before, empty for a new database.
@@ -72,7 +75,7 @@ class Database:
 
     async def check_revision(self) -> None:
         """Raises ConfigurationError where the tables are not this release's, StoreUnavailable."""
-        revision = await self._in_time(self._read_revision())
+        revision = await self._in_time(self._read_revision(), self._deadline_s)
         if revision != HEAD:
             _refuse_newer(revision)
             raise ConfigurationError(f"the store of connections has the tables of another release; {HOW_TO_MIGRATE}")
@@ -120,7 +123,7 @@ class Database:
             raise StoreUnavailable
         self._is_current = True
 
-    async def _in_time(self, answer: Awaitable[T], deadline_s: float = DEADLINE_S) -> T:
+    async def _in_time(self, answer: Awaitable[T], deadline_s: float) -> T:
         try:
             async with asyncio.timeout(deadline_s):
                 found = await answer

@@ -50,16 +50,16 @@ def check(address: StoreAddress) -> None:
         raise ConfigurationError(f"AUTH_CONNECTIONS_URL: {place} cannot be written")
 
 
-def open_database(address: StoreAddress) -> Database:
+def open_database(address: StoreAddress, deadline_s: float = DEADLINE_S) -> Database:
     """The database, of which nothing is asked yet. Raises ConfigurationError where a file of it cannot be opened."""
     path = address.sqlite_file
     if path is None:
-        return _postgresql(address)
+        return _postgresql(address, deadline_s)
     _prepare_file(path)
-    return Database(_sqlite(path))
+    return Database(_sqlite(path), deadline_s=deadline_s)
 
 
-def _postgresql(address: StoreAddress) -> Database:
+def _postgresql(address: StoreAddress, deadline_s: float) -> Database:
     import asyncpg  # only where it is used
 
     parts = urlsplit(address.url)
@@ -82,7 +82,7 @@ def _postgresql(address: StoreAddress) -> Database:
         pool_recycle=_NEW_CONNECTION_AFTER_S,
         hide_parameters=True,
     )
-    return Database(engine, (asyncpg.PostgresError, asyncpg.InterfaceError))
+    return Database(engine, (asyncpg.PostgresError, asyncpg.InterfaceError), deadline_s)
 
 
 def _tls(address: StoreAddress) -> ssl.SSLContext | bool:

@@ -7,7 +7,7 @@ import hashlib
 import json
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Generic, TypeVar
 
@@ -117,6 +117,18 @@ class Records:
         except KeyUnknown as error:
             _log.error("a record of the store of connections needs a key that is not there: %s", error.key_id)
             raise KeyMissing from None
+
+    async def _put(self, table: Table, row: Callable[[], dict[str, Any]], *, replacing: Sequence[str] = ()) -> None:
+        """Insert a row, in place of the one that has the same values in the columns `replacing`."""
+
+        async def put(transaction: AsyncConnection) -> None:
+            values = row()  # here, so that a missing key is looked for
+            insert = self._database.insert(table).values(values)
+            if replacing:
+                insert = insert.on_conflict_do_update(index_elements=replacing, set_=values)
+            await transaction.execute(insert)
+
+        await self._write(put)
 
     def _sealed(self, form: Form[V], row_id: str, owner: Owner, value: V) -> dict[str, Any]:
         """The columns that all sealed tables have."""
