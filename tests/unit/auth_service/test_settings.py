@@ -1,6 +1,8 @@
 """auth_service's configuration, and what --check-config finds."""
 
+import asyncio
 import os
+import sys
 from base64 import b64encode
 from pathlib import Path
 
@@ -10,16 +12,25 @@ from botocore import UNSIGNED
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from auth_service import connections
 from auth_service.app import _sts_client, check, read_table
 from auth_service.settings import load
 from servicekit.lifecycle import ConfigurationError
 from servicekit.settings import SettingsError
+from tests.kit.process import REPOSITORY
 from tests.kit.tls import CertificateAuthority
 
 POLICY = """
 accounts: {prod: {account_id: "111122223333", role_arn: "arn:aws:iam::111122223333:role/reader"}}
 grants: [{groups: [ops], accounts: [prod]}]
 """
+PORTAL = "https://d-1234567890.awsapps.com/start"
+DB = "postgresql://cwmcp@db.example/cwmcp"
+CENTER = {
+    "AWS_IDENTITY_CENTER_START_URL": PORTAL,
+    "AWS_IDENTITY_CENTER_REGION": "eu-central-1",
+    "AUTH_CONNECTIONS_KMS_KEY_ID": "1234abcd-12ab-34cd-56ef-1234567890ab",
+}
 
 
 @pytest.fixture(autouse=True)
@@ -79,6 +90,15 @@ def test_only_the_callers_of_the_design_are_admitted_by_default() -> None:
         ({"AUTH_ISSUER": "https://idp.example.com"}, "AUTH_ISSUER: no such setting"),
         ({"AUTH_PARTITION_PROFILES": "china,aws-cn=a,aws-eu=b"}, "aws-us-gov: china, aws-eu=b"),
         ({"AUTH_PARTITION_PROFILES": "aws-cn=a,aws-cn=b"}, "more than one profile for aws-cn"),
+        ({"AUTH_CONNECTIONS_URL": "sqlite:///c.db"}, "AUTH_CONNECTIONS_URL: must be sqlite:////directory/file"),
+        ({"AUTH_CONNECTIONS_URL": "postgresql://u:p@db/d"}, "AUTH_CONNECTIONS_PASSWORD_FILE"),
+        ({"AUTH_CONNECTIONS_KMS_KEY_ID": "alias/a"}, "AUTH_CONNECTIONS_KMS_KEY_ID: must be keys' ids or ARNs"),
+        ({"AWS_IDENTITY_CENTER_START_URL": "http://d-1.awsapps.com/start"}, "must begin with https://"),
+        ({"AWS_IDENTITY_CENTER_START_URL": PORTAL}, "AWS_IDENTITY_CENTER_REGION is required"),
+        (
+            {"AWS_IDENTITY_CENTER_START_URL": PORTAL, "AWS_IDENTITY_CENTER_REGION": "eu-west-1"},
+            "needs AUTH_CONNECTIONS_KEYS_DIR or AUTH_CONNECTIONS_KMS_KEY_ID",
+        ),
         (
             {"OAUTH_ISSUER": None, "AUTH_ISSUERS_FILE": "issuers.yaml", "OAUTH_CLIENT_IDS": "librechat"},
             "OAUTH_AUDIENCE, OAUTH_CLIENT_IDS: with OAUTH_ISSUER only",
@@ -113,6 +133,10 @@ def test_incomplete_settings_are_refused(
             "cannot read nowhere.yaml",
         ),
         ({"AUTH_PARTITION_PROFILES": "aws-cn=china,aws-us-gov=gov"}, "AUTH_PARTITION_PROFILES: .* china, gov"),
+        ({**CENTER, "AUTH_CONNECTIONS_KEYS_DIR": "nowhere"}, "nowhere holds no keys of the store of connections"),
+        ({**CENTER, "AUTH_CONNECTIONS_URL": "sqlite:////nowhere/deeper/c.db"}, "AUTH_CONNECTIONS_URL: /nowhere"),
+        ({**CENTER, "AUTH_CONNECTIONS_PASSWORD_FILE": "nowhere", "AUTH_CONNECTIONS_URL": DB}, "nowhere cannot be read"),
+        ({**CENTER, "AUTH_CONNECTIONS_CA_FILE": "nowhere", "AUTH_CONNECTIONS_URL": DB}, "nowhere is no readable auth"),
     ],
     ids=str,
 )
@@ -284,3 +308,33 @@ def test_an_account_in_a_partition_without_an_identity_is_told(monkeypatch: pyte
 async def test_roles_are_assumed_at_the_partitions_own_sts(region: str, host: str) -> None:
     async with _sts_client(aioboto3.Session(), region, signature_version=UNSIGNED) as sts:
         assert sts.meta.endpoint_url == f"https://{host}"
+
+
+def test_a_portal_with_its_store_is_a_good_configuration(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    keys = tmp_path / "keys"
+    keys.mkdir()
+    (keys / "1.key").write_bytes(b64encode(bytes(32)))
+    change(monkeypatch, {**CENTER, "AUTH_CONNECTIONS_KEYS_DIR": str(keys)})
+    monkeypatch.setenv("AUTH_CONNECTIONS_URL", f"sqlite:///{tmp_path}/data/connections.db")
+    check(load())
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_portal_without_the_extra_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    change(monkeypatch, CENTER)
+    for name in [name for name in sys.modules if name.startswith("auth_service.connections.storage")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr(connections, "storage", None, raising=False)
+    monkeypatch.delattr(connections, "storage")
+    monkeypatch.setitem(sys.modules, "auth_service.adapters.connection_store.engines", None)
+    with pytest.raises(ConfigurationError, match="needs the extra identity-center"):
+        check(load())
+
+
+async def test_without_a_portal_the_service_does_not_load_what_the_store_needs() -> None:
+    code = "import auth_service.app, sys; print([m for m in ('sqlalchemy', 'alembic', 'asyncpg') if m in sys.modules])"
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", code, cwd=REPOSITORY, stdout=asyncio.subprocess.PIPE
+    )
+    output, _ = await process.communicate()
+    assert output == b"[]\n"
