@@ -33,6 +33,11 @@ _NOW_S: Final[Mapping[str, str]] = {
 }
 
 
+class _TablesOfAnotherRelease(Exception):
+    def __init__(self) -> None:
+        super().__init__(f"it has the tables of another release; {HOW_TO_MIGRATE}")
+
+
 class Database:
     """Runs transactions. Every one raises StoreUnavailable when the database does not answer in time."""
 
@@ -43,7 +48,13 @@ class Database:
         self._deadline_s = deadline_s
         self._engine = engine
         self._writer = engine.execution_options(begin="BEGIN IMMEDIATE")
-        self._failures: tuple[type[Exception], ...] = (SQLAlchemyError, OSError, TimeoutError, *failures)
+        self._failures: tuple[type[Exception], ...] = (
+            SQLAlchemyError,
+            OSError,
+            TimeoutError,
+            _TablesOfAnotherRelease,
+            *failures,
+        )
         # One writer at a time is all that SQLite has: waiting here is fair, and its own way of waiting is not.
         self._turn = asyncio.Lock() if engine.dialect.name == "sqlite" else None
         self._is_reachable = True
@@ -119,8 +130,7 @@ class Database:
         if self._is_current:
             return
         if await _revision(connection) != HEAD:
-            _log.error("the store of connections has the tables of another release; %s", HOW_TO_MIGRATE)
-            raise StoreUnavailable
+            raise _TablesOfAnotherRelease
         self._is_current = True
 
     async def _in_time(self, answer: Awaitable[T], deadline_s: float) -> T:
@@ -153,7 +163,9 @@ def _refuse_newer(revision: str) -> None:
 
 
 def _code(error: BaseException) -> str:
-    """The kind of an error in the driver's terms, without its text."""
+    """The kind of an error in the driver's terms, without its text, which may repeat values."""
+    if isinstance(error, _TablesOfAnotherRelease):
+        return str(error)
     original = getattr(error, "orig", None) or error
     detail = getattr(original, "sqlite_errorname", None) or getattr(original, "sqlstate", None)
     return f"{type(original).__name__} {detail}" if detail else type(original).__name__

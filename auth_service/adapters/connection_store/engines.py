@@ -45,9 +45,10 @@ def check(address: StoreAddress) -> None:
         _read_password(address.password_file)
         _tls(address)
         return
-    place = path if path.exists() else path.parent if path.parent.exists() else path.parent.parent
-    if not os.access(place, os.R_OK | os.W_OK):
-        raise ConfigurationError(f"AUTH_CONNECTIONS_URL: {place} cannot be written")
+    # SQLite makes files beside its own; a directory that is not there is made.
+    for place in [each for each in (path, path.parent) if each.exists()] or [path.parent.parent]:
+        if not os.access(place, os.R_OK | os.W_OK):
+            raise ConfigurationError(f"AUTH_CONNECTIONS_URL: {place} cannot be written")
 
 
 def open_database(address: StoreAddress, deadline_s: float = DEADLINE_S) -> Database:

@@ -46,7 +46,10 @@ class KeyMissing(StoreUnavailable):
 
 @dataclass(frozen=True, slots=True)
 class Form(Generic[V]):
-    """How values of one kind are kept: their table, their class, and which of their fields are bytes."""
+    """How values of one kind are kept: their table, their class, and which of their fields are bytes.
+
+    Rows outlive releases: a field that a later one adds to such a class needs a default.
+    """
 
     table: Table
     reader: TypeAdapter[V]

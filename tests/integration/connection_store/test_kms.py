@@ -16,6 +16,7 @@ from auth_service.adapters.connection_store.sealing import StoreKey
 from auth_service.adapters.connection_store.store import SqlConnectionStore
 from auth_service.adapters.connection_store.upkeep import Upkeep
 from auth_service.adapters.connection_store.wrapped_keys import WrappedKey, WrappedKeys
+from auth_service.connections.storage import KeySource, open_storage
 from auth_service.domain.connections import StoreUnavailable
 from auth_service.domain.store_address import StoreAddress
 from tests.kit.connection_stores import StoreBench, store_bench
@@ -164,3 +165,18 @@ async def test_without_aws_kms_nothing_opens_but_everything_can_be_deleted(
         assert [each.connection_id for each in await store.drop_owner(ALICE)] == ["c-alice"]
     await desk.kms.enable_key(KeyId=kms_key)
     assert await (await desk.store(kms_key)).find_connection(ALICE, PORTAL) is None
+
+
+async def test_the_service_reaches_aws_kms_with_its_own_identity(
+    desk: Desk, emulator: MiniStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kms_key = await desk.new_kms_key()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", emulator.endpoint_url)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", ACCOUNT)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    source = KeySource(None, (kms_key,), "us-east-1")
+    async with open_storage(desk.bench.address, source) as storage:
+        await storage.upkeep.run_once()
+        await storage.store.save_connection(connection())
+    async with open_storage(desk.bench.address, source) as storage:
+        assert await storage.store.find_connection(ALICE, PORTAL) == connection()
