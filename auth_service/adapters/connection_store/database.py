@@ -6,12 +6,13 @@ event loop. Texts of database errors may repeat values, so only their codes are 
 
 import asyncio
 import logging
+import random
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import ColumnElement, Table, inspect, literal_column, select, text
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from auth_service.adapters.connection_store.schema import HEAD, VERSION_TABLE
@@ -23,6 +24,7 @@ T = TypeVar("T")
 # A transaction that waits for a lock, a connection or an answer for longer is given up.
 DEADLINE_S: Final = 5.0
 HOW_TO_MIGRATE: Final = "run python -m auth_service connections migrate"
+_TRY_AGAIN_S: Final = 0.02
 _MIGRATION_DEADLINE_S: Final = 300.0
 # Any number, the same in all releases: held by whoever migrates a PostgreSQL database.
 _MIGRATION_LOCK: Final = 7_262_911
@@ -71,7 +73,7 @@ class Database:
 
     async def read(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
         """What `work` returns of one transaction that changes nothing. Raises StoreUnavailable."""
-        return await self._in_time(self._transact(self._engine, work), self._deadline_s)
+        return await self._in_time(_patiently(lambda: self._transact(self._engine, work)), self._deadline_s)
 
     async def write(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
         """What `work` returns of one transaction; nothing of it holds when it raises. Raises StoreUnavailable."""
@@ -105,7 +107,7 @@ class Database:
         if self._turn is None:
             return await transaction()
         async with self._turn:
-            return await transaction()
+            return await _patiently(transaction)
 
     async def _migrate(self) -> str:
         async with self._writer.connect() as connection, connection.begin():
@@ -146,6 +148,20 @@ class Database:
             _log.warning("the store of connections answers again")
         self._is_reachable = True
         return found
+
+
+async def _patiently(transaction: Callable[[], Awaitable[T]]) -> T:
+    """Where another process has SQLite's lock, nothing of a transaction has happened: it is tried again.
+
+    The driver's own way of waiting would hold up whoever gives up meanwhile.
+    """
+    while True:
+        try:
+            return await transaction()
+        except OperationalError as error:
+            if getattr(error.orig, "sqlite_errorname", "") != "SQLITE_BUSY":
+                raise
+        await asyncio.sleep(random.uniform(0.2, 1.0) * _TRY_AGAIN_S)  # noqa: S311 - only spreads those who wait
 
 
 async def _revision(connection: AsyncConnection) -> str:

@@ -18,7 +18,7 @@ from servicekit.lifecycle import ConfigurationError
 _OWNER_ONLY: Final = 0o600
 _CONNECTIONS: Final = 8
 _WAIT_FOR_CONNECTION_S: Final = 3.0
-_LOCK_WAIT_MS: Final = 4_000
+_LOCK_WAIT_MS: Final = 50
 # WAL lets readers go on while one writes. FULL: a committed token survives a loss of power, as the one that it replaced
 # is of no use any more. What is deleted is overwritten (https://www.sqlite.org/pragma.html).
 _PRAGMAS: Final = (

@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from auth_service.adapters.connection_store import engines
 from auth_service.adapters.connection_store.engines import check, open_database
+from auth_service.adapters.connection_store.store import SqlConnectionStore
 from auth_service.domain.connections import StoreUnavailable
 from auth_service.domain.store_address import StoreAddress
 from servicekit.lifecycle import ConfigurationError
 from tests.kit.connection_stores import StoreBench, store_bench
 from tests.kit.connection_values import ALICE, NEXT_TOKENS, PORTAL, connection
+from tests.kit.waiting import until
 
 
 @pytest.fixture
@@ -86,9 +87,11 @@ async def test_another_writer_is_waited_for_and_the_event_loop_goes_on(bench: St
     await holder
 
 
-async def test_a_writer_that_never_ends_is_given_up(bench: StoreBench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engines, "_PRAGMAS", ("PRAGMA busy_timeout = 50", *engines._PRAGMAS[1:]))
-    store = await bench.store()
+async def test_a_writer_that_never_ends_is_given_up(bench: StoreBench) -> None:
+    await bench.store()
+    database = open_database(bench.address, deadline_s=0.2)
+    bench.databases.append(database)
+    store = SqlConnectionStore(database, bench.keys, bench.clock)
     other = sqlite3.connect(path_of(bench), isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(StoreUnavailable):
@@ -110,6 +113,31 @@ async def test_interrupted_callers_leave_no_lock_and_no_half(bench: StoreBench) 
     await store.save_connection(connection())
     assert await store.find_connection(ALICE, PORTAL) == connection()
     assert (await bench.count())["connections"] == 1
+
+
+async def test_who_is_interrupted_while_waiting_for_the_lock_does_not_get_it_afterwards(bench: StoreBench) -> None:
+    store = await bench.store()
+    await store.save_connection(connection())
+    other = sqlite3.connect(path_of(bench), isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    for _ in range(3):
+        async with asyncio.timeout(10):
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(store.replace_tokens(connection(), NEXT_TOKENS), 0.05)
+    other.execute("ROLLBACK")
+
+    def lock_again() -> bool:
+        try:
+            other.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            return False
+        other.execute("ROLLBACK")
+        return True
+
+    await until(lock_again)
+    other.close()
+    assert await store.find_connection(ALICE, PORTAL) == connection()
+    assert await store.replace_tokens(connection(), NEXT_TOKENS) is not None
 
 
 async def test_a_file_that_is_no_database_is_told(bench: StoreBench, caplog: pytest.LogCaptureFixture) -> None:
