@@ -104,7 +104,6 @@ async def open_service(settings: AuthSettings) -> AsyncIterator[None]:
         else:
             authenticator, issuer = _without_authentication(settings, keys)
         stack.push_async_callback(issuer.close)
-        await stack.enter_async_context(identity_center.open_store(settings))
         refusals = RefusalLog(logging.getLogger("auth_service.refusals"))
         await stack.enter_async_context(in_background(refusals.keep_summing_up()))
         stack.callback(revocations.known.listen(lambda new: issuer.drop_users(user_ids(new))))
@@ -211,9 +210,12 @@ async def _with_authentication(
     authenticator = TokenAuthenticator(
         validator, voucher, revocations, permissions=lambda principal: policy.current.permissions(principal)
     )
-    await stack.enter_async_context(identity_center.open_store(settings))
     strategies = await _strategies(settings, issuers, http, revocations, stack)
-    return authenticator, CredentialIssuer(lambda: policy.current, strategies, sealing=sealing)
+    connecting = await stack.enter_async_context(identity_center.open_connecting(settings, revocations))
+    if connecting is not None:
+        strategies["identity_center"] = connecting.accounts
+    connected = connecting.accounts if connecting else None
+    return authenticator, CredentialIssuer(lambda: policy.current, strategies, sealing=sealing, connected=connected)
 
 
 def issuer_http() -> aiohttp.ClientSession:

@@ -11,7 +11,7 @@ import hashlib
 import logging
 import random
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -19,11 +19,11 @@ from cachetools import LRUCache, TTLCache
 
 from auth_service.domain.accounts import Account
 from auth_service.domain.credentials import AwsCredentials
-from auth_service.domain.policy import Entitlement, Policy, no_account
+from auth_service.domain.policy import Entitlement, Policy, choose, no_account, with_connected
 from auth_service.domain.role_sessions import session_claims, session_policy
 from auth_service.domain.user_tokens import UserToken
 from auth_service.sealing import TokenSealing
-from servicekit.errors import ABOUT_THE_SIGN_IN, Reason, ServiceError
+from servicekit.errors import ABOUT_THE_SIGN_IN, NEEDS_CONNECTING, Reason, ServiceError
 from servicekit.identity import Principal
 from servicekit.revocations import revoked
 
@@ -51,6 +51,17 @@ class Strategy(Protocol):
         ...
 
 
+class ConnectedAccounts(Protocol):
+    """What users connected themselves."""
+
+    async def entitlements(self, principal: Principal, policy: Policy) -> Sequence[Entitlement]:
+        """What the principal connected and the policy admits; nothing where it may not connect. Raises ServiceError.
+
+        AWS_NOT_CONNECTED and AWS_CONNECTION_ENDED say that the principal could have accounts by connecting.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class _Kept:
     credentials: AwsCredentials
@@ -74,15 +85,17 @@ class CredentialIssuer:
         strategies: Mapping[str, Strategy],
         *,
         sealing: TokenSealing | None = None,
+        connected: ConnectedAccounts | None = None,
         clock: Callable[[], float] = time.time,
         jitter: Callable[[float, float], float] = random.uniform,
     ) -> None:
         """`policy` returns the one in force; `strategies` are by the name that accounts use.
 
-        `sealing` opens users' tokens; None where no strategy needs any.
+        `sealing` opens users' tokens; None where no strategy needs any. `connected` is None where nobody can connect.
         """
         self._policy = policy
         self._sealing = sealing
+        self._connected = connected
         self._strategies = strategies
         self._clock = clock
         self._jitter = jitter
@@ -94,9 +107,19 @@ class CredentialIssuer:
         self._issuing: dict[_Key, _Issue] = {}
         self._under_way: set[asyncio.Task[AwsCredentials]] = set()
 
-    def entitlements(self, principal: Principal) -> list[Entitlement]:
-        """The accounts that the user may use. Raises GROUPS_OMITTED when they are none and that may be why."""
-        found = self._policy().entitlements(principal)
+    async def entitlements(self, principal: Principal) -> list[Entitlement]:
+        """The accounts that the user may use, in order of alias.
+
+        Raises GROUPS_OMITTED when they are none and that may be why, AWS_NOT_CONNECTED or AWS_CONNECTION_ENDED when
+        they are none until the user connects.
+        """
+        policy = self._policy()
+        found = policy.entitlements(principal)
+        try:
+            found = with_connected(found, await self._connected_to(principal, policy))
+        except ServiceError as error:
+            if not found or error.reason not in NEEDS_CONNECTING:
+                raise
         if not found and principal.groups_omitted:
             raise no_account(principal)
         return found
@@ -107,10 +130,10 @@ class CredentialIssuer:
         """Credentials of the account of that alias (empty: the user's default), and not those that AWS refused.
 
         `sealed_token` is what the user's assertion carries. Raises ServiceError: ACCESS_NONE, ACCOUNT_NOT_ALLOWED,
-        PERMISSION_MISSING, ROLE_REFUSED, ACCOUNT_MISCONFIGURED, AWS_UNAVAILABLE, ISSUER_UNAVAILABLE, or one of
-        ABOUT_THE_SIGN_IN.
+        PERMISSION_MISSING, ROLE_REFUSED, ACCOUNT_MISCONFIGURED, AWS_UNAVAILABLE, ISSUER_UNAVAILABLE, one of
+        ABOUT_THE_SIGN_IN, or one of NEEDS_CONNECTING.
         """
-        entitlement = self._policy().entitlement(principal, alias)
+        entitlement = await self._entitlement(principal, alias)
         token = self._open_token(principal, entitlement.account, sealed_token)
         key = _key(principal, entitlement, token)
         now_s = self._clock()
@@ -138,6 +161,17 @@ class CredentialIssuer:
             task.cancel()
         await asyncio.gather(*self._under_way, return_exceptions=True)
         self._kept.clear()
+
+    async def _entitlement(self, principal: Principal, alias: str) -> Entitlement:
+        """As Policy.entitlement, among what the user connected too. Raises what `issue` says."""
+        policy = self._policy()
+        if self._connected is None or not policy.connecting(principal) or policy.gives(principal, alias):
+            return policy.entitlement(principal, alias)
+        connected = await self._connected_to(principal, policy)
+        return choose(with_connected(policy.entitlements(principal), connected), alias)
+
+    async def _connected_to(self, principal: Principal, policy: Policy) -> Sequence[Entitlement]:
+        return await self._connected.entitlements(principal, policy) if self._connected else ()
 
     def _open_token(self, principal: Principal, account: Account, sealed_token: str) -> UserToken:
         if not account.needs_token or self._sealing is None:
@@ -224,6 +258,7 @@ def _key(principal: Principal, entitlement: Entitlement, token: UserToken) -> _K
     """
     account = entitlement.account
     policy = session_policy(account, entitlement.permissions)
+    role = account.role_arn or f"{account.account_id}/{account.permission_set}"
     terms = (account.strategy, account.external_id, account.session_duration_s, policy)
     digest = hashlib.sha256(repr((terms, session_claims(account, token))).encode())
-    return principal.user_id, account.role_arn, digest.hexdigest()
+    return principal.user_id, role, digest.hexdigest()

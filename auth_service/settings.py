@@ -144,6 +144,8 @@ class AuthSettings(GrpcServiceSettings):
     def excluded_strategies(self) -> Mapping[str, str]:
         """The ways to credentials that the policy may not name here, and why."""
         excluded = {"shared_profile": "works with ENABLE_AUTH=false only"}
+        if self.identity_center_start_url is None:
+            excluded |= {"identity_center": "needs AWS_IDENTITY_CENTER_START_URL"}
         if self.signing_keys_dir is not None and self.sealing_keys_dir is None:
             unsealed = "needs AUTH_SEALING_KEYS_DIR, which all replicas share like AUTH_SIGNING_KEYS_DIR"
             excluded |= {"web_identity": unsealed, "token_claims": unsealed}

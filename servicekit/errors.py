@@ -74,6 +74,9 @@ ABOUT_THE_SIGN_IN: Final = frozenset(
 )
 """Refusals of one assertion, or of the token inside it: the same user may well get through with the next one."""
 
+NEEDS_CONNECTING: Final = frozenset({Reason.AWS_NOT_CONNECTED, Reason.AWS_CONNECTION_ENDED})
+"""The user can mend it by connecting an AWS sign-in of IAM Identity Center."""
+
 
 class ServiceError(Exception):
     """A refusal or failure with a reason.

@@ -20,8 +20,8 @@ _LOOK_AGAIN_S: Final = 2.0
 def read_policy(path: Path, excluded_strategies: Mapping[str, str], partitions: Collection[str]) -> Policy:
     """The policy in a YAML file. Raises ConfigurationError listing every fault with its place.
 
-    `excluded_strategies` are those that no account may have here, and why; `partitions` are those in which the service
-    has an identity.
+    `excluded_strategies` are those that nothing in it may use here, and why; `partitions` are those in which the
+    service has an identity.
     """
     try:
         policy = build_policy(_read_yaml(path))
@@ -37,9 +37,11 @@ def read_policy(path: Path, excluded_strategies: Mapping[str, str], partitions: 
         why = "the service has no identity in the partition; AUTH_PARTITION_PROFILES names one"
         faults.append(f"{path}: {why}: {', '.join(beyond)}")
     for strategy, why in excluded_strategies.items():
-        aliases = sorted(alias for alias, account in policy.accounts.items() if account.strategy == strategy)
-        if aliases:
-            faults.append(f"{path}: {strategy} {why}: {', '.join(aliases)}")
+        users = sorted(alias for alias, account in policy.accounts.items() if account.strategy == strategy)
+        if strategy == "identity_center":
+            users = [grant.label for grant in policy.grants if grant.grant.identity_center is not None]
+        if users:
+            faults.append(f"{path}: {strategy} {why}: {', '.join(users)}")
     if faults:
         raise ConfigurationError("\n".join(faults))
     return policy

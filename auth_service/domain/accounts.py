@@ -49,8 +49,12 @@ class Account(BaseModel):
 
     account_id: str = Field(default="", pattern=r"^(\d{12})?$")
     description: str = Field(default="", max_length=256)
-    strategy: Literal["assume_role", "web_identity", "token_claims", "shared_profile"] = "assume_role"
+    strategy: Literal["assume_role", "web_identity", "token_claims", "shared_profile", "identity_center"] = (
+        "assume_role"
+    )
     role_arn: str = ""
+    permission_set: str = Field(default="", max_length=64)
+    """With `identity_center`, which no file names: what users connect is not written down by administrators."""
     external_id: str | None = Field(default=None, min_length=2, max_length=1_224, pattern=_EXTERNAL_ID, repr=False)
     regions: tuple[Region, ...] = ()
     default_region: Region | None = None
@@ -59,6 +63,12 @@ class Account(BaseModel):
         "read-only"
     )
     """A ceiling on what the role's own policy allows; text names one of ours, a mapping is an IAM policy."""
+
+    @model_validator(mode="after")
+    def _permission_set_by_strategy(self) -> Self:
+        if (self.strategy == "identity_center") != bool(self.permission_set):
+            raise ValueError("permission_set is for identity_center, which is given by a grant's identity_center")
+        return self
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -93,7 +103,9 @@ class Account(BaseModel):
 
     @property
     def partition(self) -> Partition:
-        """The AWS partition of the role."""
+        """The AWS partition of the role, or of the portal's region."""
+        if self.permission_set and self.default_region:
+            return partition_of(self.default_region)
         role = _ROLE_ARN.fullmatch(self.role_arn)
         return role["partition"] if role else "aws"  # type: ignore[return-value]  # one of the three, says the pattern
 

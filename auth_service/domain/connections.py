@@ -41,6 +41,8 @@ class PortalTokens:
     access_expires_at_s: float
     refresh_token: str = field(repr=False)
     """Empty where the portal gave none: then the connection ends with the access token."""
+    registration: ClientRegistration | None = None
+    """The client that they were issued to, which alone can refresh them; a newer one of this product cannot."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -8,11 +8,32 @@ from typing import Annotated, Final, Self
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from auth_service.domain.accounts import Account, Alias, Region
+from auth_service.domain.connections import PortalRole
 from servicekit.identity import Principal, fold_email
 from servicekit.permissions import NAMES, Permission, expand
 
 AliasPattern = Annotated[str, StringConstraints(pattern=r"^[a-z0-9*][a-z0-9*._-]{0,62}$")]
+AccountId = Annotated[str, StringConstraints(pattern=r"^\d{12}$")]
+# Names of permission sets: AWS IAM Identity Center API reference, CreatePermissionSet; and the wildcards.
+RoleNamePattern = Annotated[str, StringConstraints(pattern=r"^[\w+=,.@*?-]{1,64}$")]
 _WILDCARD: Final = "*"
+
+
+class IdentityCenterTerms(BaseModel):
+    """Which of the roles that an access portal of IAM Identity Center assigns to a user may be used here."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    role_names: tuple[RoleNamePattern, ...] = Field(default=("*ReadOnly*", "*ViewOnly*"), min_length=1)
+    """Names of permission sets; `*` stands for any characters, `?` for one. No ceiling of ours is on them."""
+    account_ids: tuple[AccountId, ...] = ()
+    """Empty for any."""
+
+    def admits(self, role: PortalRole) -> bool:
+        """Whether the role may be used."""
+        if self.account_ids and role.account_id not in self.account_ids:
+            return False
+        return any(fnmatchcase(role.role_name, pattern) for pattern in self.role_names)
 
 
 class Grant(BaseModel):
@@ -27,8 +48,10 @@ class Grant(BaseModel):
     groups: frozenset[str] = frozenset()
     emails: frozenset[str] = frozenset()
     scopes: frozenset[str] = frozenset()
-    accounts: tuple[AliasPattern, ...] = Field(min_length=1)
+    accounts: tuple[AliasPattern, ...] = ()
     """Aliases; `*` stands for any characters."""
+    identity_center: IdentityCenterTerms | None = None
+    """Lets users connect their own AWS sign-in, and use what of it the terms admit."""
     default_account: Alias | None = None
     regions: tuple[Region, ...] = ()
     """Empty for all that the accounts admit."""
@@ -47,6 +70,8 @@ class Grant(BaseModel):
     def _for_somebody(self) -> Self:
         if not (self.groups or self.emails or self.scopes):
             raise ValueError("a grant needs groups, emails or scopes")
+        if not self.accounts and self.identity_center is None:
+            raise ValueError("a grant needs accounts, or identity_center")
         return self
 
     def reason(self, principal: Principal) -> str | None:
@@ -107,4 +132,6 @@ def resolve(
         faults.append("tools: another grant names tools, so this one must too; [all] gives them all")
     permissions = expand(("all",) if grant.tools is None and not tools_are_named else grant.tools or ())
     reach = frozenset[Permission]().union(*(permissions & accounts[alias].ceiling for alias in given))
+    if grant.identity_center is not None:
+        reach = permissions
     return ResolvedGrant(index, grant, given, permissions, reach), [f"grants.{index}.{fault}" for fault in faults]

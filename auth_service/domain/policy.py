@@ -6,7 +6,7 @@ e-mails or scopes (docs/identity/policy.md). What decides here is also what expl
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
@@ -123,11 +123,17 @@ class Policy:
         wanted = alias or default
         if wanted is not None and any(wanted in grant.accounts for grant, _ in covering):
             return _permitted(self._entitlement(wanted, principal, covering, default))
-        names = _some(_aliases(covering))
-        message = "this account is not one of the user's" if alias else "name an account: the user has no default one"
-        raise ServiceError(
-            Reason.ACCOUNT_NOT_ALLOWED, f"{message}; there are {names}", field="account", details={"accounts": names}
-        )
+        raise _not_among(_aliases(covering), alias)
+
+    def gives(self, principal: Principal, alias: str) -> bool:
+        """Whether the file itself gives the principal the account of that alias (empty: a default one)."""
+        covering = self.covering(principal)
+        wanted = alias or _default(covering)
+        return wanted is not None and any(wanted in grant.accounts for grant, _ in covering)
+
+    def connecting(self, principal: Principal) -> list[tuple[ResolvedGrant, str]]:
+        """The covering grants that let the principal connect an AWS sign-in of Identity Center, each with why."""
+        return [(grant, reason) for grant, reason in self.covering(principal) if grant.grant.identity_center]
 
     def permissions(self, principal: Principal) -> frozenset[Permission]:
         """What the principal may do in at least one account."""
@@ -151,6 +157,28 @@ class Policy:
             if alias in grant.accounts
         )
         return Entitlement(alias, account, alias == default, shares)
+
+
+def with_connected(own: Sequence[Entitlement], connected: Sequence[Entitlement]) -> list[Entitlement]:
+    """All accounts of a user in order of alias. The default is the file's; without one, the only account of all."""
+    found = sorted([*own, *connected], key=lambda entitlement: entitlement.alias)
+    return [replace(each, is_default=True) for each in found] if len(found) == 1 else found
+
+
+def choose(entitlements: Sequence[Entitlement], alias: str) -> Entitlement:
+    """The account of that alias (empty: the default). Raises ACCESS_NONE, ACCOUNT_NOT_ALLOWED, PERMISSION_MISSING."""
+    for each in entitlements:
+        if each.alias == alias or (not alias and each.is_default):
+            return _permitted(each)
+    raise _not_among([each.alias for each in entitlements], alias)
+
+
+def _not_among(aliases: Sequence[str], alias: str) -> ServiceError:
+    names = _some(aliases) or "none"
+    message = "this account is not one of the user's" if alias else "name an account: the user has no default one"
+    return ServiceError(
+        Reason.ACCOUNT_NOT_ALLOWED, f"{message}; there are {names}", field="account", details={"accounts": names}
+    )
 
 
 def _permitted(entitlement: Entitlement) -> Entitlement:
@@ -177,14 +205,17 @@ def build_policy(document: Mapping[str, Any]) -> Policy:
             faults.append(f"{place}: the alias {alias} occurs twice")
             continue
         account = _checked(Account, settings, place, faults)
-        if account is not None:
+        if account is not None and account.permission_set:
+            faults.append(f"{place}: identity_center is for grants: what users connect is not written down here")
+        elif account is not None:
             accounts[alias] = account
     written_grants = document.get("grants") or []
     if not isinstance(written_grants, list):
         faults.append("grants: must be a list")
         written_grants = []
     grants = [_checked(Grant, each, f"grants.{index}", faults) for index, each in enumerate(written_grants)]
-    if not accounts and not faults:
+    has_connecting = any(grant is not None and grant.identity_center for grant in grants)
+    if not accounts and not has_connecting and not faults:
         faults.append("accounts: there must be at least one, here or in accounts_from")
     if faults:
         raise PolicyError(faults)

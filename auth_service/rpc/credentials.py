@@ -46,7 +46,7 @@ class CredentialServicer(CredentialServiceServicer):
         context: grpc.aio.ServicerContext[pb.ListAccountsRequest, pb.ListAccountsResponse],
     ) -> pb.ListAccountsResponse:
         """The accounts that the user may use."""
-        found = self._issuer.entitlements(current_principal())
+        found = await self._issuer.entitlements(current_principal())
         return pb.ListAccountsResponse(accounts=[_to_proto(entitlement) for entitlement in found])
 
 

@@ -33,7 +33,7 @@ def sign_in_page(
         if name not in ("login_hint", "prompt")
     )
     buttons = "".join(_button(user) for user in users)
-    return _page(
+    return page(
         "Sign in",
         f"<p><strong>{escape(client_name)}</strong> asks for: {escape(', '.join(scopes))}</p>"
         f'<form method="get" action="/authorize">{hidden}{buttons}</form>'
@@ -43,7 +43,7 @@ def sign_in_page(
 
 def refusal_page(reason: str) -> str:
     """The page for a request whose sender cannot be trusted with a redirect."""
-    return _page("This sign-in cannot go on", f"<p>{escape(reason)}</p>")
+    return page("This sign-in cannot go on", f"<p>{escape(reason)}</p>")
 
 
 def _button(user: User) -> str:
@@ -54,7 +54,8 @@ def _button(user: User) -> str:
     )
 
 
-def _page(title: str, body: str) -> str:
+def page(title: str, body: str) -> str:
+    """A whole page of the development stack. `body` is HTML."""
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'

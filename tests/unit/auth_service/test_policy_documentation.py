@@ -22,7 +22,7 @@ PARTITIONS: Final = ("aws", "aws-cn", "aws-us-gov")
 @pytest.mark.parametrize("number", range(len(POLICIES)))
 def test_every_example_is_a_good_policy(tmp_path: Path, number: int) -> None:
     (tmp_path / "policy.yaml").write_text(POLICIES[number])
-    assert read_policy(tmp_path / "policy.yaml", {}, PARTITIONS).accounts
+    assert read_policy(tmp_path / "policy.yaml", {}, PARTITIONS).grants
 
 
 def test_the_explanation_is_what_the_command_prints(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -34,7 +34,7 @@ def test_the_explanation_is_what_the_command_prints(tmp_path: Path, capsys: pyte
 
 
 def test_every_setting_of_an_account_is_in_its_table() -> None:
-    for name in Account.model_fields:
+    for name in set(Account.model_fields) - {"permission_set"}:  # which no file may set
         assert f"| `{name}` |" in PAGE
     for preset in CEILINGS:
         assert f"| `{preset}` |" in PAGE

@@ -116,7 +116,7 @@ class Issuer:
         self.asked.append((principal, alias, refused_access_key_id, sealed_token))
         return entitled(PROD), AwsCredentials("ASIA1", "s", "t", self._expires_at_s, 0.0)
 
-    def entitlements(self, principal: Principal) -> list[Entitlement]:
+    async def entitlements(self, principal: Principal) -> list[Entitlement]:
         self.asked.append((principal, "", "", ""))
         return [entitled(Account(strategy="shared_profile"), "dev", is_default=False), entitled(PROD)]
 
