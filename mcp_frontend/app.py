@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from cwmcp.auth.v1.authentication_service_pb2_grpc import AuthenticationServiceStub
 from cwmcp.auth.v1.backchannel_logout_service_pb2_grpc import BackchannelLogoutServiceStub
+from cwmcp.auth.v1.connection_service_pb2_grpc import ConnectionServiceStub
 from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Route, Router
 
@@ -20,6 +21,7 @@ from mcp_frontend.backchannel_logout import BackchannelLogoutEndpoint
 from mcp_frontend.backends import Backends
 from mcp_frontend.challenges import METADATA_PATH, ProtectedResource, metadata_response
 from mcp_frontend.charts.worker import chart_worker
+from mcp_frontend.connecting import ConnectLinks
 from mcp_frontend.context_handlers import ContextHandlers
 from mcp_frontend.door import Door
 from mcp_frontend.edge import Edge
@@ -103,7 +105,9 @@ async def open_service(settings: FrontendSettings) -> AsyncIterator[None]:
         requests = UserRequests(Backends.over(cloudwatch), charts, settings.call_timeout_s, settings.call_limits)
         handlers = ContextHandlers(requests, now=lambda: datetime.now(UTC))
         rates = MessageRates(settings.max_requests_per_user_minute, refusals)
-        mcp = McpApplication(Tools(requests), handlers, rates, settings.max_body_bytes)
+        mcp = McpApplication(
+            Tools(requests, ConnectLinks(ConnectionServiceStub(auth))), handlers, rates, settings.max_body_bytes
+        )
         await stack.enter_async_context(mcp.running())
         origins = AllowedOrigins(settings.resource_url, settings.allowed_hosts, settings.allowed_origins)
         edge = Edge(

@@ -28,7 +28,7 @@ class AuthServiceAuthentication:
         )
         with raising_service_errors():
             response = await self._stub.Authenticate(request, timeout=_TIMEOUT_S)
-        return RunningCall(_to_principal(response.principal), response.assertion.encode("ascii"))
+        return RunningCall(_to_principal(response.principal), response.assertion.encode("ascii"), credentials.token)
 
 
 def _to_principal(principal: pb.Principal) -> Principal:

@@ -21,6 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mcp_frontend import challenges
 from mcp_frontend.challenges import ProtectedResource
+from mcp_frontend.client_abilities import SESSION_ID_HEADER, session_id_for
 from mcp_frontend.credentials import MalformedCredentialsError, take_credentials
 from mcp_frontend.door import Authentication, TooManyFailedSignInsError
 from mcp_frontend.origins import AllowedOrigins
@@ -54,6 +55,8 @@ class Envelope:
     request_id: RequestId | None
     cancelled_id: RequestId | None
     has_progress_token: bool
+    session_id: str | None
+    """For the answer to `initialize`, where the client has something to be remembered."""
 
 
 class Edge:
@@ -154,7 +157,7 @@ class Edge:
         with self._calls.registered(call, envelope.request_id):
             watching = asyncio.create_task(_cancel_on_disconnect(receive, call, disconnected))
             try:
-                await self._app(scope, _replay(body, disconnected), send)
+                await self._app(scope, _replay(body, disconnected), _with_session_id(send, envelope.session_id))
             finally:
                 watching.cancel()
         return None
@@ -184,6 +187,7 @@ def read_envelope(body: bytes) -> Envelope:
         request_id=_as_request_id(message.get("id")),
         cancelled_id=_as_request_id(parameters.get("requestId")) if is_cancellation else None,
         has_progress_token=isinstance(meta, dict) and meta.get("progressToken") is not None,
+        session_id=session_id_for(parameters.get("capabilities")) if method == "initialize" else None,
     )
 
 
@@ -206,6 +210,19 @@ async def read_body(receive: Receive, max_bytes: int) -> bytes | None:
         chunks.append(chunk)
         if not message.get("more_body", False):
             return b"".join(chunks)
+
+
+def _with_session_id(send: Send, session_id: str | None) -> Send:
+    """A send that names the session in the answer's head."""
+    if session_id is None:
+        return send
+
+    async def send_named(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"] = [*message["headers"], (SESSION_ID_HEADER.encode(), session_id.encode())]
+        await send(message)
+
+    return send_named
 
 
 def _replay(body: bytes, disconnected: asyncio.Event) -> Callable[[], Awaitable[Message]]:

@@ -11,6 +11,7 @@ from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.server.transport_security import TransportSecuritySettings
 from starlette.types import Receive, Scope, Send
 
+from mcp_frontend.connecting import Answer, ConnectLinks
 from mcp_frontend.context_handlers import ContextHandlers
 from mcp_frontend.edge import WANTS_STREAM_KEY
 from mcp_frontend.message_rates import MessageRates
@@ -18,7 +19,7 @@ from mcp_frontend.rendering import cancelled_text, explain
 from mcp_frontend.tools import INSTRUCTIONS, definitions, find_tool
 from mcp_frontend.tools.tool import error_result, refusal, run
 from mcp_frontend.user_requests import Context, UserRequests
-from servicekit.errors import ServiceError
+from servicekit.errors import NEEDS_CONNECTING, ServiceError
 from servicekit.telemetry import attributes
 
 SERVER_NAME: Final = "cloudwatch-mcp"
@@ -27,27 +28,36 @@ SERVER_NAME: Final = "cloudwatch-mcp"
 class Tools:
     """The handlers of tools/list and tools/call."""
 
-    def __init__(self, requests: UserRequests) -> None:
+    def __init__(self, requests: UserRequests, links: ConnectLinks) -> None:
         self._requests = requests
+        self._links = links
         self._listed = types.ListToolsResult(tools=definitions())
 
     async def list(self, context: Context, _params: types.PaginatedRequestParams | None) -> types.ListToolsResult:
         """All tools, the same for everybody: clients keep them for hours, and a refusal says what is missing."""
         return self._listed
 
-    async def call(self, context: Context, params: types.CallToolRequestParams) -> types.CallToolResult:
-        """Run one tool for the user whom the edge verified. Every failure is a result that says why."""
+    async def call(self, context: Context, params: types.CallToolRequestParams) -> Answer:
+        """Run one tool for the user whom the edge verified. Every failure is a result that says why.
+
+        Raises UrlElicitationRequiredError where that is how to ask the user to connect first.
+        """
         tool = find_tool(params.name)
         if tool is None:
             return error_result(f"There is no tool of this name: {params.name[:64]}")
         facts = {attributes.MCP_METHOD: "tools/call", attributes.TOOL_NAME: tool.name}
         with self._requests.serving(context, f"tools/call {tool.name}", facts) as request:
-            result = refusal(tool, request.call.principal)
-            if result is None:
-                try:
-                    result = await request.until_cancelled(run(tool, params.arguments or {}, request.tool_call))
-                except ServiceError as error:  # its turn did not come
-                    result = error_result(explain(error))
+            refused = refusal(tool, request.call.principal)
+            if refused is not None:
+                request.span.set_attribute(attributes.ERROR_TYPE, "tool_error")
+                return refused
+            try:
+                result = await request.until_cancelled(run(tool, params.arguments or {}, request.tool_call))
+            except ServiceError as error:
+                request.span.set_attribute(attributes.ERROR_TYPE, error.reason.value)
+                if error.reason in NEEDS_CONNECTING:
+                    return await self._links.offer(error, request.call, context, params)
+                return error_result(explain(error))  # its turn did not come
             if result is None:
                 return error_result(cancelled_text())
             if result.is_error:

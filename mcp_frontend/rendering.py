@@ -87,9 +87,12 @@ _WORDS: Final[dict[Reason, str]] = {
         f"The sign-in carries no AWS keys that may be used here: {{message}}. {_A_FRESH_SIGN_IN}"
     ),
     Reason.AWS_NOT_CONNECTED: (
-        "The user has not connected an AWS sign-in to this server yet, which is needed once. {connect}"
+        "The user has not connected an AWS sign-in to this server yet, which is needed once, "
+        "at the page /connect of this server."
     ),
-    Reason.AWS_CONNECTION_ENDED: "The user's connection to AWS has ended and is to be made again. {connect}",
+    Reason.AWS_CONNECTION_ENDED: (
+        "The user's connection to AWS has ended and is to be made again, at the page /connect of this server."
+    ),
     Reason.CONNECT_LINK_REFUSED: "The link does not serve: {message}. Ask again for another one.",
     Reason.BROWSER_SESSION_ENDED: "The browser's session has ended. Open a link again.",
     Reason.BROWSER_SIGN_IN_REFUSED: "The browser's sign-in did not succeed: {message}.",
@@ -134,7 +137,6 @@ def explain(error: ServiceError) -> str:
         "operation": error.details.get("operation", "the operation"),
         "accounts": error.details.get("accounts", "the aliases that list_accounts gives"),
         "regions": error.details.get("regions", "the regions that list_accounts gives"),
-        "connect": _how_to_connect(error),
         "soon": "" if error.retry_after_s is None else f" in {max(1, round(error.retry_after_s))} s",
     }
     if error.field is not None and error.reason is Reason.INVALID_ARGUMENT:
@@ -174,14 +176,6 @@ def without_trigger_words(text: str) -> str:
     """`text` with each word that clients take for a lost sign-in replaced by another of about the same meaning."""
     text = _TRIGGER_WORDS.sub(lambda found: _SUBSTITUTES[found.group().lower()], text)
     return _TRIGGER_NUMBERS.sub("4xx", text)
-
-
-def _how_to_connect(error: ServiceError) -> str:
-    """What to tell the user where connecting is needed, with the link where there is one."""
-    link = error.details.get("connect_url")
-    if link is None:
-        return "Ask the user to connect on this server's page for that."
-    return f"Give the user this link, which serves once and ends soon, then call again: {link}"
 
 
 def _references(error: ServiceError) -> str:

@@ -28,6 +28,8 @@ class RunningCall:
 
     principal: Principal
     assertion: bytes = field(repr=False)
+    bearer: str = field(default="", repr=False)
+    """What the client presented; of use for a link by which the user connects, and for nothing else."""
     _scope: anyio.CancelScope | None = None
     cancelled: bool = False
 

@@ -21,7 +21,7 @@ from mcp_frontend.rendering import explain, explain_arguments, without_trigger_w
 from mcp_frontend.tools.arguments import Arguments
 from mcp_frontend.tools.schemas import JsonObject, input_schema, record
 from servicekit.deadlines import deadline_in, remaining_s
-from servicekit.errors import ServiceError
+from servicekit.errors import NEEDS_CONNECTING, ServiceError
 from servicekit.grpc_errors import raising_service_errors
 from servicekit.identity import ASSERTION_METADATA_KEY, Principal
 from servicekit.logs import log_incident
@@ -114,7 +114,10 @@ def refusal(tool: Tool[Any], principal: Principal) -> CallToolResult | None:
 
 
 async def run(tool: Tool[Any], arguments: Mapping[str, Any] | None, call: ToolCall) -> CallToolResult:
-    """The result of `tool`. Every failure but cancellation is a result too: marked as an error, worded for a model."""
+    """The result of `tool`. Every failure but cancellation is a result too: marked as an error, worded for a model.
+
+    Raises ServiceError where the user needs to connect first, which takes more than words.
+    """
     given = dict(arguments or {})
     try:
         checked = tool.arguments.model_validate(given)
@@ -126,6 +129,8 @@ async def run(tool: Tool[Any], arguments: Mapping[str, Any] | None, call: ToolCa
             answer = await tool.handle(checked, call)
         return _success(answer if isinstance(answer, ToolAnswer) else ToolAnswer(answer), wrapped=tool.wrapped)
     except ServiceError as error:
+        if error.reason in NEEDS_CONNECTING:
+            raise
         return error_result(explain(error))
     except Exception:
         return error_result(explain(log_incident(_log, f"the tool {tool.name}")))

@@ -109,6 +109,10 @@ class FakeBackends:
             setattr(services[service], rpc, self._streaming(rpc) if rpc in STREAMED else self._unary(rpc))
         self.backends = Backends(**services)
 
+    def script(self, rpc: str, *answers: Answer) -> None:
+        """Replace what is left of an RPC's script."""
+        self._scripts[rpc] = list(answers)
+
     def _record(self, request: Message, metadata: Any, timeout: float) -> None:
         copy = type(request)()
         copy.CopyFrom(request)

@@ -247,16 +247,16 @@ async def test_a_disconnected_client_cancels_its_call() -> None:
 @pytest.mark.parametrize(
     ("body", "expected"),
     [
-        (b"{}", Envelope("", None, None, False)),
-        (b'{"id": 1, "method": 5, "params": []}', Envelope("", 1, None, False)),
-        (b'{"id": null, "error": {}}', Envelope("", None, None, False)),
-        (b'{"id": "a", "method": "ping"}', Envelope("ping", "a", None, False)),
+        (b"{}", Envelope("", None, None, False, None)),
+        (b'{"id": 1, "method": 5, "params": []}', Envelope("", 1, None, False, None)),
+        (b'{"id": null, "error": {}}', Envelope("", None, None, False, None)),
+        (b'{"id": "a", "method": "ping"}', Envelope("ping", "a", None, False, None)),
         (b'{"id": 1, "method": "notifications/cancelled", "params": {"requestId": 2}}',
-         Envelope("notifications/cancelled", 1, None, False)),
+         Envelope("notifications/cancelled", 1, None, False, None)),
         (b'{"method": "notifications/cancelled", "params": {"requestId": "x"}}',
-         Envelope("notifications/cancelled", None, "x", False)),
+         Envelope("notifications/cancelled", None, "x", False, None)),
         (b'{"id": 1, "method": "tools/call", "params": {"_meta": {"progressToken": ""}}}',
-         Envelope("tools/call", 1, None, True)),
+         Envelope("tools/call", 1, None, True, None)),
     ],
 )  # fmt: skip
 def test_an_envelope_is_read_without_trusting_it(body: bytes, expected: Envelope) -> None:

@@ -9,6 +9,7 @@ from cwmcp.cloudwatch.v1 import accounts_service_pb2 as pb
 from mcp_types import CallToolRequestParams
 from opentelemetry.trace import SpanKind
 
+from mcp_frontend.connecting import ConnectLinks
 from mcp_frontend.edge import CALL_KEY, WANTS_STREAM_KEY
 from mcp_frontend.mcp_server import Tools
 from mcp_frontend.running_calls import RunningCall
@@ -29,7 +30,7 @@ def _call() -> RunningCall:
 async def _run(call: RunningCall, tool: str, fake: FakeBackends) -> Any:
     scope = {CALL_KEY: call, WANTS_STREAM_KEY: False}
     context: Any = SimpleNamespace(request=SimpleNamespace(scope=scope))
-    return await Tools(UserRequests(fake.backends, fake.charts, 5.0)).call(
+    return await Tools(UserRequests(fake.backends, fake.charts, 5.0), ConnectLinks(None)).call(
         context, CallToolRequestParams(name=tool, arguments={})
     )
 
@@ -101,6 +102,6 @@ async def test_who_has_the_permission_nowhere_is_told_without_asking(
 
 
 async def test_the_list_of_tools_is_the_same_for_everybody() -> None:
-    tools = Tools(UserRequests(FakeBackends().backends, FakeBackends().charts, 5.0))
+    tools = Tools(UserRequests(FakeBackends().backends, FakeBackends().charts, 5.0), ConnectLinks(None))
     context: Any = SimpleNamespace(request=None)
     assert (await tools.list(context, None)).tools == definitions()
