@@ -8,7 +8,7 @@ from cwmcp.cloudwatch.v1 import logs_service_pb2 as pb
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from mcp_frontend.tools.query_results import MAX_ROW_CHARACTERS, REASONS_OF_QUERY
-from servicekit.errors import Reason, ServiceError, invalid
+from servicekit.errors import NEEDS_CONNECTING, Reason, ServiceError, invalid
 from servicekit.identity import ASSERTION_METADATA_KEY
 from tests.kit.fake_backends import ASSERTION, FakeBackends
 
@@ -141,7 +141,7 @@ async def test_failure_of_a_running_query_keeps_its_id(reason: Reason) -> None:
     assert "the cause" in answer["message"]
 
 
-@pytest.mark.parametrize("reason", sorted(set(Reason) - REASONS_OF_QUERY))
+@pytest.mark.parametrize("reason", sorted(set(Reason) - REASONS_OF_QUERY - NEEDS_CONNECTING))
 async def test_other_failures_fail_the_call(reason: Reason) -> None:
     assert await FakeBackends(RunQuery=[ServiceError(reason, "the cause")]).failure(EXECUTE, ARGUMENTS)
     assert await FakeBackends(GetQueryResults=[ServiceError(reason, "the cause")]).failure(
