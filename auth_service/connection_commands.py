@@ -13,6 +13,7 @@ import sys
 from collections.abc import AsyncIterator, Sequence
 from typing import Any, Final
 
+from auth_service.adapters.access_portal import open_access_portals
 from auth_service.domain.connections import Connection, Owner
 from auth_service.settings import AuthSettings, load
 from servicekit import logs
@@ -24,6 +25,7 @@ from servicekit.settings import SettingsError
 COMMAND: Final = "connections"
 DONE, FAILED, MISCONFIGURED = 0, 1, 2
 _PAGE: Final = 500
+_LOG_OUT_TIMEOUT_S: Final = 15.0
 _audit = logging.getLogger("auth_service.audit")
 
 
@@ -48,7 +50,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     commands = parser.add_subparsers(dest="command", required=True)
     listing = commands.add_parser("list", help="all connections, without tokens")
     listing.add_argument("--json", action="store_true", help="one JSON object a line")
-    revoking = commands.add_parser("revoke", help="delete a user's connections, with all tokens")
+    revoking = commands.add_parser("revoke", help="delete a user's connections, and end their portal sessions")
     revoking.add_argument("--issuer", required=True, help="the issuer of the user's tokens, to the letter")
     revoking.add_argument("--subject", required=True, help="the user's id in the tokens")
     revoking.add_argument("--reason", required=True, help="why, for the audit log")
@@ -78,7 +80,21 @@ async def _run(settings: AuthSettings, options: argparse.Namespace) -> int:
             dropped = await storage.store.drop_owner(owner)
             _record(owner, len(dropped), options.reason)
             sys.stdout.write(f"deleted: {len(dropped)} connections of {owner.subject} at {owner.issuer}\n")
+            for connection in dropped:
+                sys.stdout.write(await _log_out(connection))
     return DONE
+
+
+async def _log_out(connection: Connection) -> str:
+    """End the session at the portal, and tell whether it has ended."""
+    if not connection.tokens.access_token:
+        return f"{connection.connection_id}: had no tokens any more\n"
+    try:
+        async with asyncio.timeout(_LOG_OUT_TIMEOUT_S), open_access_portals(connection.portal.region) as portals:
+            await portals.log_out(connection.portal, connection.tokens)
+    except (ServiceError, TimeoutError):
+        return f"{connection.connection_id}: its session lives on at {connection.portal.start_url}; end it there\n"
+    return f"{connection.connection_id}: its session at {connection.portal.start_url} has ended\n"
 
 
 async def _all(store: Any) -> AsyncIterator[Connection]:

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,11 @@ from auth_service.adapters.connection_store.engines import open_database
 from auth_service.adapters.connection_store.file_keys import FileKeys
 from auth_service.adapters.connection_store.store import SqlConnectionStore
 from auth_service.connection_commands import DONE, FAILED, MISCONFIGURED, main
-from auth_service.domain.connections import Connection
+from auth_service.domain.access_portal import PortalSessionEnded
+from auth_service.domain.connections import Connection, Owner, PortalTokens
 from auth_service.domain.store_address import StoreAddress
+from deploy.local.access_portal.sessions import Assignment, PortalError
+from tests.kit.access_portal import fake_portal
 from tests.kit.connection_values import ALICE, BOB, PORTAL, connection
 from tests.kit.process import REPOSITORY
 
@@ -102,22 +105,51 @@ def test_migration_says_from_where(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == "migrated from revision none\nmigrated from revision 0001\n"
 
 
-async def test_revoking_deletes_everything_of_a_user_and_is_audited(environment: dict[str, str]) -> None:
-    await asyncio.to_thread(fill, environment, connection(), connection(BOB))
-    user = ("--issuer", ALICE.issuer, "--subject", "alice", "--reason", "left the company")
+async def run(environment: Mapping[str, str], *arguments: str) -> tuple[int | None, str, str]:
+    """Exit code, output and errors of the command in a process of its own."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "auth_service", "connections", "revoke", *user),
+        *(sys.executable, "-m", "auth_service", "connections", *arguments),
         cwd=REPOSITORY,
         env=environment,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
     output, errors = await process.communicate()
-    assert (process.returncode, output) == (DONE, b"deleted: 1 connections of alice at https://idp.example\n")
-    record = json.loads(errors)
-    assert (record["logger"], record["event"]) == ("auth_service.audit", "connections revoked")
-    assert (record["subject"], record["connections"], record["reason"]) == ("alice", 1, "left the company")
-    assert b"-token" not in output + errors
+    return process.returncode, output.decode(), errors.decode()
+
+
+async def test_revoking_deletes_everything_of_a_user_and_is_audited(environment: dict[str, str]) -> None:
+    async with fake_portal({"alice": [Assignment("111122223333", "prod", "ReadOnlyAccess")]}) as fake:
+        async with fake.client() as client:
+            registration = await client.register(fake.portal)
+            code = await client.start(fake.portal, registration)
+            assert fake.server.state.decide(code.user_code, "alice")
+            tokens = await client.redeem(fake.portal, registration, code.device_code)
+            assert isinstance(tokens, PortalTokens)
+            alices = connection(portal=fake.portal, tokens=tokens)
+            await asyncio.to_thread(fill, environment, alices, connection(BOB, portal=fake.portal))
+            environment["AWS_ENDPOINT_URL_SSO"] = fake.server.url
+            status, output, errors = await run(environment, *revoking(ALICE))
+            with pytest.raises(PortalSessionEnded):
+                await client.list_roles(fake.portal, tokens)
+        assert (status, output.splitlines()) == (
+            DONE,
+            [
+                "deleted: 1 connections of alice at https://idp.example",
+                f"c-alice: its session at {fake.portal.start_url} has ended",
+            ],
+        )
+        record = json.loads(errors)
+        assert (record["logger"], record["event"]) == ("auth_service.audit", "connections revoked")
+        assert (record["subject"], record["connections"], record["reason"]) == ("alice", 1, "left the company")
+        assert tokens.access_token not in output + errors
+        fake.script("Logout", PortalError("TooManyRequestsException", 429))
+        status, output, _ = await run(environment, *revoking(BOB))
+        assert (status, "c-bob: its session lives on" in output) == (DONE, True)
+
+
+def revoking(owner: Owner) -> Sequence[str]:
+    return ("revoke", "--issuer", owner.issuer, "--subject", owner.subject, "--reason", "left the company")
 
 
 @pytest.mark.parametrize(
