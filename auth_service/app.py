@@ -96,10 +96,13 @@ async def open_service(settings: AuthSettings) -> AsyncIterator[None]:
         )
         await stack.enter_async_context(in_background(revocations.keep_learning()))
         logout: BackchannelLogout | None = None
+        connection_services: list[HostedService] = []
         if settings.enable_auth:
             http = await stack.enter_async_context(issuer_http())
             jwks = await stack.enter_async_context(open_keys(issuers, http))
-            authenticator, issuer = await _with_authentication(settings, keys, issuers, jwks, http, revocations, stack)
+            authenticator, issuer, connection_services = await _with_authentication(
+                settings, keys, issuers, jwks, http, revocations, stack
+            )
             logout = BackchannelLogout(issuers, jwks, revocations)
         else:
             authenticator, issuer = _without_authentication(settings, keys)
@@ -119,6 +122,7 @@ async def open_service(settings: AuthSettings) -> AsyncIterator[None]:
                 [
                     *_services(settings, authenticator, issuer, keys, issuers, refusals),
                     *_revocation_services(settings, revocations, feed, logout),
+                    *connection_services,
                 ],
                 settings.limits,
                 check=AssertionVerifier(own_keys, max_key_age_s=1.0),
@@ -194,7 +198,7 @@ async def _with_authentication(
     http: aiohttp.ClientSession,
     revocations: Revocations,
     stack: AsyncExitStack,
-) -> tuple[Authenticator, CredentialIssuer]:
+) -> tuple[Authenticator, CredentialIssuer, list[HostedService]]:
     _check_secrets(issuers)
     if settings.allow_token_claims:
         stack.enter_context(stamping(development="token_claims"))
@@ -212,10 +216,13 @@ async def _with_authentication(
     )
     strategies = await _strategies(settings, issuers, http, revocations, stack)
     connecting = await stack.enter_async_context(identity_center.open_connecting(settings, revocations))
-    if connecting is not None:
-        strategies["identity_center"] = connecting.accounts
-    connected = connecting.accounts if connecting else None
-    return authenticator, CredentialIssuer(lambda: policy.current, strategies, sealing=sealing, connected=connected)
+    if connecting is None:
+        return authenticator, CredentialIssuer(lambda: policy.current, strategies, sealing=sealing), []
+    strategies["identity_center"] = connecting.accounts
+    signing_in = identity_center.SigningIn(issuers, jwks, http, authenticator, lambda: policy.current, revocations)
+    service = identity_center.open_connection_service(settings, connecting, signing_in)
+    issuer = CredentialIssuer(lambda: policy.current, strategies, sealing=sealing, connected=connecting.accounts)
+    return authenticator, issuer, [await stack.enter_async_context(service)]
 
 
 def issuer_http() -> aiohttp.ClientSession:
@@ -348,7 +355,7 @@ def _check_secrets(issuers: Mapping[str, Issuer]) -> None:
     """Raises ConfigurationError naming every secret that is needed at an issuer and cannot be read."""
     faults = []
     for name, issuer in issuers.items():
-        for client in (issuer.introspection, issuer.token_exchange):
+        for client in (issuer.introspection, issuer.token_exchange, issuer.sign_in):
             try:
                 if client is not None:
                     ClientAuthentication(name, client)

@@ -48,10 +48,18 @@ class AuthSettings(GrpcServiceSettings):
     callers_revocation: tuple[str, ...] = ()
     callers_revocation_feed: tuple[str, ...] = ("cloudwatch-service",)
     callers_backchannel_logout: tuple[str, ...] = ("mcp-frontend",)
+    callers_connections: tuple[str, ...] = ("mcp-frontend",)
     """Certificate names that may call each gRPC service. Nobody may revoke by default."""
     identity_center_start_url: str | None = Field(default=None, validation_alias="AWS_IDENTITY_CENTER_START_URL")
     identity_center_region: str | None = Field(default=None, validation_alias="AWS_IDENTITY_CENTER_REGION")
     """The access portal where users connect their own AWS sign-in, and the region of its Identity Center."""
+    connect_url: str | None = None
+    """The frontend's pages of connecting, as browsers reach them: https://<host>/connect."""
+    oauth_sign_in_client_id: str | None = Field(default=None, validation_alias="OAUTH_SIGN_IN_CLIENT_ID")
+    oauth_sign_in_client_secret_file: Path | None = Field(
+        default=None, validation_alias="OAUTH_SIGN_IN_CLIENT_SECRET_FILE"
+    )
+    """With OAUTH_ISSUER: this product as a client where browsers sign in for connecting; public without a secret."""
     connections_url: str = "sqlite:////var/lib/cloudwatch-mcp/connections.db"
     connections_password_file: Path | None = None
     connections_ca_file: Path | None = None
@@ -74,13 +82,15 @@ class AuthSettings(GrpcServiceSettings):
             raise ValueError(f"more than one profile for {', '.join(twice)}")
         return values
 
-    @field_validator("identity_center_start_url")
+    @field_validator("identity_center_start_url", "connect_url")
     @classmethod
-    def _safe_portal(cls, url: str | None) -> str | None:
+    def _safe_address(cls, url: str | None) -> str | None:
         parts = urlsplit(url or "")
         if url and not (parts.scheme == "https" and parts.hostname) and not is_loopback(parts.hostname or ""):
             raise ValueError("must begin with https://")
-        return url or None
+        if parts.query or parts.fragment or "@" in parts.netloc:
+            raise ValueError("must be an address without user, query and fragment")
+        return url.rstrip("/") if url else None
 
     @field_validator("connections_url")
     @classmethod
@@ -117,6 +127,8 @@ class AuthSettings(GrpcServiceSettings):
             return
         if not self.identity_center_region:
             yield "AWS_IDENTITY_CENTER_REGION is required with AWS_IDENTITY_CENTER_START_URL"
+        if self.connect_url is None:
+            yield "AUTH_CONNECT_URL is required with AWS_IDENTITY_CENTER_START_URL"
         if self.connections_keys_dir is None and not self.connections_kms_key_id:
             yield "AWS_IDENTITY_CENTER_START_URL needs AUTH_CONNECTIONS_KEYS_DIR or AUTH_CONNECTIONS_KMS_KEY_ID"
 
@@ -163,8 +175,18 @@ class AuthSettings(GrpcServiceSettings):
             "client_ids": self.oauth_client_ids,
             "scope_prefix": self.oauth_scope_prefix,
             "logout_audiences": self.logout_audiences,
+            "sign_in": self._sign_in(),
         }
         return {name: value for name, value in entry.items() if value}
+
+    def _sign_in(self) -> Mapping[str, object] | None:
+        if self.oauth_sign_in_client_id is None and self.oauth_sign_in_client_secret_file is None:
+            return None
+        client: dict[str, object] = {"client_id": self.oauth_sign_in_client_id or "", "client_auth": "none"}
+        if self.oauth_sign_in_client_secret_file is not None:
+            client |= {"client_auth": "client_secret_basic"}
+            client |= {"client_secret_file": self.oauth_sign_in_client_secret_file}
+        return client
 
 
 # The variable of each field of `single_issuer`, for telling where a fault is.
@@ -176,6 +198,7 @@ VARIABLE_OF_FIELD: Final[Mapping[str, str]] = {
     "client_ids": "OAUTH_CLIENT_IDS",
     "scope_prefix": "OAUTH_SCOPE_PREFIX",
     "logout_audiences": "AUTH_LOGOUT_AUDIENCES",
+    "sign_in": "OAUTH_SIGN_IN_CLIENT_ID",
 }
 
 

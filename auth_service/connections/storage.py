@@ -41,6 +41,7 @@ class Storage:
     """An open store and what its upkeep works with."""
 
     store: SqlConnectionStore
+    keys: StoreKeys
     resealing: Resealing
     upkeep: Upkeep
 
@@ -71,14 +72,14 @@ async def open_storage(address: StoreAddress, source: KeySource) -> AsyncIterato
         keys = _together(kms_keys, files)
         await _make_ready(database, address)
         store, resealing = SqlConnectionStore(database, keys), Resealing(database, keys)
-        yield Storage(store, resealing, Upkeep(store, resealing, keys, kms_keys))
+        yield Storage(store, keys, resealing, Upkeep(store, resealing, keys, kms_keys))
 
 
 @asynccontextmanager
-async def serving_storage(address: StoreAddress, source: KeySource) -> AsyncIterator[SqlConnectionStore]:
+async def serving_storage(address: StoreAddress, source: KeySource) -> AsyncIterator[Storage]:
     """The store while open, kept up beside its use. Raises ConfigurationError."""
     async with open_storage(address, source) as storage, in_background(storage.upkeep.keep_up()):
-        yield storage.store
+        yield storage
 
 
 async def migrate(address: StoreAddress) -> str:

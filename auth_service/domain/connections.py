@@ -82,6 +82,10 @@ class ConnectLink:
     digest: bytes
     owner: Owner
     expires_at_s: float
+    email: str = ""
+    groups: tuple[str, ...] = ()
+    scopes: tuple[str, ...] = ()
+    """What the policy judges the owner by, as the access token had it with which the link was asked for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 from auth_service.domain.claimed_keys import KeyClaims
 from auth_service.domain.client_settings import ClientSettings
 from auth_service.domain.presets import PRESETS, claims_in_name
+from auth_service.domain.sign_in_settings import SignInSettings
 from auth_service.domain.token_exchange import TokenExchangeSettings
 from servicekit.loopback import is_loopback
 
@@ -102,6 +103,8 @@ class Issuer(BaseModel):
     aws_key_claims: KeyClaims = KeyClaims()
     """Where tokens carry AWS keys, for the strategy token_claims."""
     introspection: Introspection | None = None
+    sign_in: SignInSettings | None = None
+    """How people's browsers sign in for connecting; without it nobody of this issuer can connect."""
 
     def accepts_logout_for(self, audience: str) -> bool:
         """Whether a logout token may be for this OAuth client."""

@@ -3,7 +3,7 @@
 The types and bounds of claims are those of RFC 7519, RFC 8725 and RFC 9068. A refusal never repeats a claim's value.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeGuard
 
@@ -154,8 +154,12 @@ def trusted_email(said: Statement) -> str:
 
 def read_scopes(said: Statement) -> tuple[str, ...]:
     """The scopes, without the issuer's prefix; where it has one, others are not this product's."""
-    prefix = said.issuer.scope_prefix
-    scopes = all_texts(said.claims, said.issuer.scope_claims, separator=" ")
+    return own_scopes(said.issuer, all_texts(said.claims, said.issuer.scope_claims, separator=" "))
+
+
+def own_scopes(issuer: Issuer, scopes: Iterable[str]) -> tuple[str, ...]:
+    """Those of an issuer's scopes that are this product's, without the prefix."""
+    prefix = issuer.scope_prefix
     return tuple(name.removeprefix(prefix) for name in scopes if name.startswith(prefix) and name != prefix)
 
 

@@ -3,6 +3,7 @@
 import importlib
 import os
 import pkgutil
+from base64 import b64encode
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -27,6 +28,20 @@ NAMES = ("mcp-frontend", "agent", "cloudwatch-service", "auth-service", "admin",
 ALLOWED = {
     "AuthenticationService/Authenticate": {"mcp-frontend", "agent"},
     "BackchannelLogoutService/Logout": {"mcp-frontend"},
+    **{
+        f"ConnectionService/{name}": {"mcp-frontend"}
+        for name in (
+            "BeginSignIn",
+            "ChooseRoles",
+            "CreateLink",
+            "Disconnect",
+            "EndSession",
+            "FinishSignIn",
+            "ListConnections",
+            "StartAttempt",
+            "WatchAttempt",
+        )
+    },
     "CredentialService/IssueCredentials": {"cloudwatch-service"},
     "CredentialService/ListAccounts": {"cloudwatch-service"},
     "RevocationFeedService/WatchRevocations": {"cloudwatch-service"},
@@ -45,7 +60,19 @@ def _methods() -> dict[str, Any]:
 
 @pytest.fixture
 def deployment(tmp_path: Path, aws: FakeAws, issuer: Issuer) -> Deployment:
-    return Deployment(tmp_path, aws, issuer, policy_for({"dev": "111111111111"}, {"ops": ["dev"]}))
+    keys = tmp_path / "store-keys"
+    keys.mkdir()
+    (keys / "1.key").write_bytes(b64encode(bytes(32)))
+    with_portal = {
+        "AWS_IDENTITY_CENTER_START_URL": "https://example.awsapps.com/start",
+        "AWS_IDENTITY_CENTER_REGION": "us-east-1",
+        "AUTH_CONNECT_URL": "https://mcp.example.com/connect",
+        "AUTH_CONNECTIONS_URL": f"sqlite:///{tmp_path / 'connections.db'}",
+        "AUTH_CONNECTIONS_KEYS_DIR": str(keys),
+        "OAUTH_SIGN_IN_CLIENT_ID": "pages",
+    }
+    policy = policy_for({"dev": "111111111111"}, {"ops": ["dev"]})
+    return Deployment(tmp_path, aws, issuer, policy, {"auth_service": with_portal})
 
 
 async def _try(channel: grpc.aio.Channel, method: Any) -> Reason | None:

@@ -18,6 +18,7 @@ _NEEDED = {
     "test_compatibility.py": [peer],
     "test_faults.py": [peer],
     "test_sign_in.py": [authorization_server],
+    "test_connecting.py": [authorization_server],
     "test_shared_logout.py": [authorization_server, redis_server],
 }
 _MISSING = {

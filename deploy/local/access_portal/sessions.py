@@ -170,6 +170,10 @@ class PortalState:
         sessions = {id(found) for found in self._refresh.values() if found.person == person}
         return len(sessions)
 
+    def every_secret(self) -> set[str]:
+        """All codes, tokens and clients' secrets that are known here: none may be seen elsewhere."""
+        return {*self._codes, *self._access, *self._refresh, *(secret for secret, _ in self._clients.values())}
+
     def forget_clients(self) -> None:
         """As when all registrations have expired."""
         self._clients.clear()

@@ -37,6 +37,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
         "OAUTH_ISSUER": ALICE.issuer,
         "AWS_IDENTITY_CENTER_START_URL": PORTAL.start_url,
         "AWS_IDENTITY_CENTER_REGION": PORTAL.region,
+        "AUTH_CONNECT_URL": "https://mcp.example.com/connect",
         "AUTH_CONNECTIONS_URL": f"sqlite:///{tmp_path}/connections.db",
         "AUTH_CONNECTIONS_KEYS_DIR": str(tmp_path / "keys"),
     }

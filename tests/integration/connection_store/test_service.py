@@ -40,6 +40,7 @@ async def test_a_service_with_a_portal_keeps_its_store_in_order(tmp_path: Path) 
         "OAUTH_AUDIENCE": "https://mcp.example/mcp",
         "AWS_IDENTITY_CENTER_START_URL": PORTAL.start_url,
         "AWS_IDENTITY_CENTER_REGION": PORTAL.region,
+        "AUTH_CONNECT_URL": "https://mcp.example.com/connect",
         "AUTH_CONNECTIONS_URL": f"sqlite:///{file}",
         "AUTH_CONNECTIONS_KEYS_DIR": str(tmp_path / "keys"),
     }

@@ -29,6 +29,7 @@ DB = "postgresql://cwmcp@db.example/cwmcp"
 CENTER = {
     "AWS_IDENTITY_CENTER_START_URL": PORTAL,
     "AWS_IDENTITY_CENTER_REGION": "eu-central-1",
+    "AUTH_CONNECT_URL": "https://mcp.example.com/connect",
     "AUTH_CONNECTIONS_KMS_KEY_ID": "1234abcd-12ab-34cd-56ef-1234567890ab",
 }
 
