@@ -8,7 +8,7 @@ PROVIDER := tests/interop/authorization_server
 BUF := protos/node_modules/.bin/buf
 USER_NAME = $(if $(filter command,$(origin USER)),$(USER),alice)
 
-.PHONY: help run ask token revoke test peer provider check audit gen bench lock clean
+.PHONY: help run ask token revoke test peer provider browser screenshots check audit gen bench lock clean
 
 help: ## list the verbs
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -52,6 +52,15 @@ $(PROVIDER)/node_modules/installed.lock: $(PROVIDER)/package-lock.json
 		$$(node -e 'process.exit(+(parseInt(process.versions.node) < 22))' && echo --omit=optional)
 	@cp $< $@
 
+browser: .venv/.browser ## install what drives Chromium, for make test to open the pages with (the browser itself is the machine's)
+
+.venv/.browser: tests/browser/browser.requirements.lock .venv/.ready
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+screenshots: browser ## take the pictures of docs/identity anew
+	$(BIN)/python -m tests.browser.screenshots
+
 check: .venv/.ready ## lint, types, import rules, contracts, and what audit checks
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -83,7 +92,7 @@ gen: .venv/.ready ## make the stubs in protos/gen from the contracts
 bench: .venv/.ready ## measure against the floor and print the figures
 	$(BIN)/python -m tests.benchmarks
 
-lock: ## resolve requirements.lock and the other three locks anew (needs uv)
+lock: ## resolve requirements.lock and the other locks anew (needs uv)
 	uv pip compile --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \
 		--extra dev pyproject.toml -o requirements.lock
 	uv pip compile --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \
@@ -92,6 +101,8 @@ lock: ## resolve requirements.lock and the other three locks anew (needs uv)
 		metric-catalog.requirements.in -o metric-catalog.requirements.lock
 	uv pip compile --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \
 		tests/interop/peer.requirements.in -o tests/interop/peer.requirements.lock
+	uv pip compile --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \
+		tests/browser/browser.requirements.in -o tests/browser/browser.requirements.lock
 
 clean: ## remove what the verbs made
 	rm -rf .venv .local .cache protos/node_modules $(PROVIDER)/node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -21,6 +21,8 @@ from mcp_frontend.backchannel_logout import BackchannelLogoutEndpoint
 from mcp_frontend.backends import Backends
 from mcp_frontend.challenges import METADATA_PATH, ProtectedResource, metadata_response
 from mcp_frontend.charts.worker import chart_worker
+from mcp_frontend.connect.site import ConnectSite
+from mcp_frontend.connect.views import PATH as CONNECT_PATH
 from mcp_frontend.connecting import ConnectLinks
 from mcp_frontend.context_handlers import ContextHandlers
 from mcp_frontend.door import Door
@@ -124,14 +126,16 @@ async def open_service(settings: FrontendSettings) -> AsyncIterator[None]:
         )
 
         logout = BackchannelLogoutEndpoint(BackchannelLogoutServiceStub(auth), origins, refusals)
+        connect = ConnectSite(ConnectionServiceStub(auth), settings.resource, origins, refusals)
 
         async def let_calls_end() -> None:
             readiness.stopping = True
+            connect.stop()
             await calls.drain(settings.grace_period_s)
 
         port = await stack.enter_async_context(
             serving_http(
-                _routes(edge, logout, origins, readiness, settings.resource),
+                _routes(edge, logout, connect, origins, readiness, settings.resource),
                 settings.listener,
                 before_stop=let_calls_end,
             )
@@ -143,6 +147,7 @@ async def open_service(settings: FrontendSettings) -> AsyncIterator[None]:
 def _routes(
     edge: Edge,
     logout: BackchannelLogoutEndpoint,
+    connect: ConnectSite,
     origins: AllowedOrigins,
     readiness: Readiness,
     resource: ProtectedResource,
@@ -164,6 +169,8 @@ def _routes(
             Route(METADATA_PATH, metadata),
             Route(urlsplit(resource.metadata_url).path, metadata),
             Route(backchannel_logout.PATH, logout),
+            Route(CONNECT_PATH, connect),
+            Route(f"{CONNECT_PATH}/{{page:path}}", connect),
             Route("/health", readiness.live),
             Route("/ready", readiness.ready),
         ],

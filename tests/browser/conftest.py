@@ -1,0 +1,65 @@
+"""A real browser for tests of the pages, and what happens where there is none.
+
+Then these tests are not collected and the run says so in a line; in CI that is an error.
+"""
+
+import importlib.util
+import os
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import pytest_asyncio
+
+from tests.kit.connect_world import ConnectWorld, connect_world
+
+if TYPE_CHECKING:
+    from playwright.async_api import Browser, Page
+
+_CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+_HOW_TO_INSTALL = "the browser's tests need Chromium and `make browser`"
+_IS_MISSING = _CHROMIUM is None or importlib.util.find_spec("playwright") is None
+if os.environ.get("CI") and _IS_MISSING:
+    raise pytest.UsageError(_HOW_TO_INSTALL)
+collect_ignore_glob = ["test_*.py"] if _IS_MISSING else []
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what was not run and how to get it."""
+    if _IS_MISSING:
+        terminalreporter.write_line(f"tests/browser: {_HOW_TO_INSTALL}", yellow=True)
+
+
+@pytest_asyncio.fixture(loop_scope="session", scope="session")
+async def chromium() -> AsyncIterator["Browser"]:
+    """One browser for all tests, without a profile."""
+    from playwright.async_api import async_playwright
+
+    async with async_playwright() as playwright:
+        # Its sandbox needs rights that containers and the root user lack; it opens pages of tests only.
+        browser = await playwright.chromium.launch(executable_path=_CHROMIUM, chromium_sandbox=False)
+        yield browser
+        await browser.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def page(chromium: "Browser") -> AsyncIterator["Page"]:
+    """A page of a browser that knows nobody. What its console complains of fails the test."""
+    context = await chromium.new_context()
+    opened = await context.new_page()
+    complaints: list[str] = []
+    opened.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    opened.on("pageerror", lambda error: complaints.append(str(error)))
+    yield opened
+    await context.close()
+    # Chromium reports each answer of 400 and above, which is no fault of a page.
+    assert [text for text in complaints if "the server responded with a status of" not in text] == []
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def world(tmp_path: Path) -> AsyncIterator[ConnectWorld]:
+    """The pages, with a service behind them."""
+    async with connect_world(tmp_path) as running:
+        yield running
