@@ -33,7 +33,7 @@ token: .venv/.ready ## print a bearer token: make token USER=alice
 revoke: .venv/.ready ## end a person's sign-ins in the running stack: make revoke USER=alice
 	@$(BIN)/python -m deploy.local.revoke --user $(USER_NAME)
 
-test: .venv/.ready ## run every test; some after make peer and make provider
+test: .venv/.ready ## run every test; some after make peer, make provider and make browser
 	$(BIN)/pytest
 
 peer: $(PEER)/installed.lock ## install AWS Labs' server beside ours, for make test to compare with (500 MB)

@@ -125,7 +125,7 @@ class ConnectSite:
     async def _answer(self, request: Request, route: _Route | None) -> Response:
         if route is None:
             return self._not_found()
-        if request.method != route.method and not (route.method == "GET" and request.method == "HEAD"):
+        if request.method != route.method:
             response = self._pages.message(405, "Not like this", ["Open the page of your connections anew."])
             response.headers["Allow"] = route.method
             return response
@@ -154,7 +154,7 @@ class ConnectSite:
         return self._pages.message(404, "There is no such page", ["Open the page of your connections."])
 
     async def _file(self, request: Request) -> Response:
-        return self._pages.file(request.url.path.removeprefix(f"{PATH}/static/")) or self._not_found()
+        return self._pages.file(request.scope["path"].removeprefix(f"{PATH}/static/")) or self._not_found()
 
     async def _events(self, request: Request) -> Response:
         session, attempt_id = self._views.watched(request)

@@ -50,7 +50,7 @@ class Views:
 
     async def link(self, request: Request) -> Response:
         """Somebody opened a link: sign in first."""
-        return await self._sign_in(request.url.path.removeprefix(f"{PATH}/l/"), "")
+        return await self._sign_in(request.scope["path"].removeprefix(f"{PATH}/l/"), "")
 
     async def sign_in(self, request: Request) -> Response:
         """Somebody wants to see their connections: sign in first."""
@@ -96,7 +96,6 @@ class Views:
             "notice": notice,
             "token_field": TOKEN_FIELD,
             "token": token_for(session),
-            "has_none_chosen": not any(role.chosen for found in listing.connections for role in found.roles),
         }
         response = self._pages.page("connections", facts)
         if attempt is None:

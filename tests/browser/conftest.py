@@ -3,9 +3,7 @@
 Then these tests are not collected and the run says so in a line; in CI that is an error.
 """
 
-import importlib.util
 import os
-import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,39 +11,33 @@ from typing import TYPE_CHECKING
 import pytest
 import pytest_asyncio
 
+from tests.browser.chromium import HOW_TO_INSTALL, is_installed, running_chromium
 from tests.kit.connect_world import ConnectWorld, connect_world
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser, Page
 
-_CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-_HOW_TO_INSTALL = "the browser's tests need Chromium and `make browser`"
-_IS_MISSING = _CHROMIUM is None or importlib.util.find_spec("playwright") is None
+_IS_MISSING = not is_installed()
 if os.environ.get("CI") and _IS_MISSING:
-    raise pytest.UsageError(_HOW_TO_INSTALL)
+    raise pytest.UsageError(HOW_TO_INSTALL)
 collect_ignore_glob = ["test_*.py"] if _IS_MISSING else []
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say what was not run and how to get it."""
     if _IS_MISSING:
-        terminalreporter.write_line(f"tests/browser: {_HOW_TO_INSTALL}", yellow=True)
+        terminalreporter.write_line(f"tests/browser: {HOW_TO_INSTALL}", yellow=True)
 
 
 @pytest_asyncio.fixture(loop_scope="session", scope="session")
-async def chromium() -> AsyncIterator["Browser"]:
-    """One browser for all tests, without a profile."""
-    from playwright.async_api import async_playwright
-
-    async with async_playwright() as playwright:
-        # Its sandbox needs rights that containers and the root user lack; it opens pages of tests only.
-        browser = await playwright.chromium.launch(executable_path=_CHROMIUM, chromium_sandbox=False)
+async def chromium() -> "AsyncIterator[Browser]":
+    """One browser for all tests."""
+    async with running_chromium() as browser:
         yield browser
-        await browser.close()
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def page(chromium: "Browser") -> AsyncIterator["Page"]:
+async def page(chromium: "Browser") -> "AsyncIterator[Page]":
     """A page of a browser that knows nobody. What its console complains of fails the test."""
     context = await chromium.new_context()
     opened = await context.new_page()

@@ -120,3 +120,16 @@ async def test_pages_of_allowed_origins_may_call_and_read_the_challenge(
         assert response.status_code == 401
         assert response.headers["access-control-allow-origin"] == PAGE
         assert "WWW-Authenticate" in response.headers["access-control-expose-headers"]
+
+
+async def test_pages_for_connecting_are_served_and_say_where_there_is_nothing_to_connect_to(
+    deployment: Deployment, http: httpx2.AsyncClient
+) -> None:
+    address = f"{deployment.mcp_url.removesuffix('/mcp')}/connect"
+    async with deployment.running(["auth_service", "mcp_frontend"]):
+        page = await http.get(address)
+        assert (page.status_code, page.headers["x-frame-options"]) == (200, "DENY")
+        assert (await http.get(f"{address}/static/connect.css")).status_code == 200
+        answers = [await http.get(f"{address}{path}") for path in ("/sign-in", "/l/a-link")]
+    assert [answer.status_code for answer in answers] == [404, 404]
+    assert all("uses no IAM Identity Center" in answer.text for answer in answers)

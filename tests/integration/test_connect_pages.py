@@ -1,6 +1,7 @@
 """The pages for connecting, over HTTP, with a ConnectionService behind them over gRPC."""
 
 import asyncio
+import logging
 import re
 from collections.abc import AsyncIterator
 from html import unescape
@@ -13,6 +14,7 @@ from cwmcp.auth.v1 import connection_service_pb2 as pb
 from servicekit.errors import Reason, ServiceError
 from tests.kit.connect_world import ConnectWorld, connect_world
 from tests.kit.connection_desk import ROLES
+from tests.kit.spans import recorded_spans
 from tests.kit.waiting import until
 
 Browser = httpx2.AsyncClient
@@ -81,13 +83,16 @@ async def test_a_person_connects_chooses_and_disconnects(world: ConnectWorld, br
     world.desk.end(next(iter(world.desk.attempts)), _CONNECTED)
     connected = (await browser.get("/connect?check=1")).text
     assert "<h2>Connected</h2>" in connected and "BCDF-GHJK" not in connected
-    assert connected.count(" checked>") == len(ROLES) and "Nothing is in use until you save" in connected
+    assert connected.count(" checked>") == len(ROLES)
     connection_id = world.desk.connections["alice"].connection_id
     chosen = await send(browser, "choose", connected, connection=connection_id, role=["111111111111 ReadOnly"])
     assert chosen.headers["location"] == "/connect?done=chosen"
     assert [role.alias for role in world.desk.connections["alice"].roles if role.chosen] == ["production-readonly"]
     after = (await browser.get("/connect?done=chosen")).text
     assert "Go back to the chat" in after and after.count(" checked>") == 1
+    await send(browser, "choose", after, connection=connection_id)
+    nothing = (await browser.get("/connect")).text
+    assert "so nothing is used" in nothing and " checked>" not in nothing
     gone = await send(browser, "disconnect", after, connection=connection_id)
     assert gone.headers["location"] == "/connect?done=disconnected"
     assert world.desk.connections == {}
@@ -161,7 +166,7 @@ async def test_forms_without_what_they_need_change_nothing(world: ConnectWorld, 
         ("disconnect", {"connection": "another's"}),
     ):
         assert (await send(browser, action, page, **fields)).status_code == 400, fields
-    assert not any(role.chosen for role in world.desk.connections["alice"].roles)
+    assert all(role.chosen for role in world.desk.connections["alice"].roles)
 
 
 async def test_who_has_no_session_is_asked_to_sign_in(world: ConnectWorld, browser: Browser) -> None:
@@ -340,3 +345,19 @@ async def test_every_answer_has_the_strict_headers(world: ConnectWorld, browser:
         is_file = answer.headers["content-type"].startswith("text/javascript") if answer.content else False
         assert answer.headers["cache-control"] == ("public, max-age=86400" if is_file else "no-store")
     assert "HttpOnly" in answers[6].headers["set-cookie"] and "SameSite=lax" in answers[6].headers["set-cookie"]
+
+
+async def test_nothing_secret_is_logged_or_traced(
+    world: ConnectWorld, browser: Browser, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "mcp_frontend")
+    link = world.link_for("alice")
+    with recorded_spans() as spans:
+        page = await sign_in(world, browser, "alice", link)
+        secret = [link.rpartition("/")[2], *dict(browser.cookies).values(), token_in(page), "a-state", "a-code"]
+        world.desk.failure = ServiceError(Reason.INTERNAL, "a defect")
+        for address in (link, "/connect", "/connect/callback?state=a-state&code=a-code"):
+            await browser.get(address)
+        told = "\n".join([*(span.to_json() for span in spans.all()), *(str(vars(record)) for record in caplog.records)])
+    assert "GET /connect/l/{link}" in told
+    assert [text for text in secret if text in told] == []

@@ -90,6 +90,8 @@ class ConnectionDesk(ConnectionServiceServicer):
                 connection_id=secrets.token_hex(8), portal_url=PORTAL, active=True, roles=self.roles
             )
             connection.create_time.GetCurrentTime()
+            for role in connection.roles:
+                role.chosen = True
             self.connections[person] = connection
         attempt.state = state
         attempt.changed.set()
