@@ -12,21 +12,26 @@ import pytest
 import pytest_asyncio
 
 from tests.browser.chromium import HOW_TO_INSTALL, is_installed, running_chromium
+from tests.kit import authorization_server
 from tests.kit.connect_world import ConnectWorld, connect_world
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser, Page
 
-_IS_MISSING = not is_installed()
-if os.environ.get("CI") and _IS_MISSING:
-    raise pytest.UsageError(HOW_TO_INSTALL)
-collect_ignore_glob = ["test_*.py"] if _IS_MISSING else []
+_MISSING = [HOW_TO_INSTALL] if not is_installed() else []
+_MISSING_FOR_ALL = [
+    *_MISSING,
+    *([authorization_server.HOW_TO_INSTALL] if not authorization_server.is_installed() else []),
+]
+if os.environ.get("CI") and _MISSING_FOR_ALL:
+    raise pytest.UsageError("; ".join(_MISSING_FOR_ALL))
+collect_ignore_glob = ["test_*.py"] if _MISSING else ["test_connecting.py"] if _MISSING_FOR_ALL else []
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say what was not run and how to get it."""
-    if _IS_MISSING:
-        terminalreporter.write_line(f"tests/browser: {HOW_TO_INSTALL}", yellow=True)
+    for file in collect_ignore_glob:
+        terminalreporter.write_line(f"tests/browser/{file}: {'; '.join(_MISSING_FOR_ALL)}", yellow=True)
 
 
 @pytest_asyncio.fixture(loop_scope="session", scope="session")
