@@ -6,6 +6,7 @@ from typing import Any
 from deploy.local.accounts import OBSERVERS, READABLE_ACCOUNTS
 from deploy.local.certificates import CertificateFiles
 from deploy.local.people import DEVELOPMENT_USERS, User
+from deploy.local.portal import ASSIGNMENTS
 
 
 def certificate_paths(files: CertificateFiles) -> dict[str, Any]:
@@ -46,6 +47,7 @@ def _person(user: User) -> dict[str, Any]:
         "groups": list(user.groups),
         "accounts": [account.alias for account in READABLE_ACCOUNTS if {account.group, OBSERVERS} & {*user.groups}],
         "limited": OBSERVERS in user.groups,
+        "connects": user.username in ASSIGNMENTS,
     }
 
 
@@ -65,6 +67,8 @@ def _suggestions(description: Mapping[str, Any]) -> list[str]:
 
 def _outlook(person: Mapping[str, Any]) -> str:
     accounts = ", ".join(person["accounts"])
+    if not accounts and person["connects"]:
+        return "is given a link, by which she connects her own AWS sign-in once; then she sees her account"
     if not accounts:
         return "is signed in, and refused: no AWS account"
     return f"sees the account {accounts}" + (", but no logs: refused there" if person["limited"] else "")

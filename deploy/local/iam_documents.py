@@ -46,6 +46,21 @@ def service_policy(accounts: Iterable[ReadableAccount]) -> dict[str, Any]:
     )
 
 
+def permission_set_trust_policy(account_id: str) -> dict[str, Any]:
+    """Who may become the role of a permission set: the account itself, which the emulator's portal acts as.
+
+    AWS trusts the SAML provider of Identity Center instead, which the emulator does not have.
+    """
+    return _document(
+        {
+            "Sid": "AssumeForAccount",
+            "Effect": "Allow",
+            "Principal": {"AWS": f"arn:aws:iam::{account_id}:root"},
+            "Action": "sts:AssumeRole",
+        }
+    )
+
+
 def reader_trust_policy() -> dict[str, Any]:
     """Who may become a reader: the auth service, with the external id, naming the user in a session tag."""
     service = {"AWS": SERVICE_USER_ARN}

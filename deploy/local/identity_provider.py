@@ -41,6 +41,7 @@ from deploy.local.registered_clients import AUTHENTICATION_METHODS, GRANT_TYPES,
 from deploy.local.token_signer import ALGORITHM, TokenSigner, make_key
 
 ACCESS_TOKEN_LIFETIME_S: Final = 3600
+PAGES_CLIENT_ID: Final = "cloudwatch-mcp-pages"
 _MAX_BODY_BYTES: Final = 64 * 1024
 _NO_STORE: Final = {"Cache-Control": "no-store"}
 _FORM: Final = "application/x-www-form-urlencoded"
@@ -53,12 +54,14 @@ def create_app(
     clock: Callable[[], float] = time.time,
     access_token_lifetime_s: int = ACCESS_TOKEN_LIFETIME_S,
     signing_key: rsa.RSAPrivateKey | None = None,
+    pages_of_connecting: str | None = None,
 ) -> Starlette:
     """The provider as an ASGI app; makes a signing key unless given one, which takes a moment.
 
     `issuer` is its own address, an origin without a path or trailing slash; `resources` are the audiences that it
     issues tokens for; `clock` gives epoch seconds. `app.state.signer` is the TokenSigner, for tests that need a token
-    no sign-in would give. Raises NotLoopbackError or ValueError for an unfit issuer.
+    no sign-in would give. `pages_of_connecting` is the address of those pages, which makes them a client here. Raises
+    NotLoopbackError or ValueError for an unfit issuer.
     """
     origin = urlsplit(issuer)
     require_loopback(origin.hostname or issuer)
@@ -66,6 +69,8 @@ def create_app(
         raise ValueError(f"the issuer must be an origin without a path or trailing slash: {issuer}")
     signer = TokenSigner(issuer, clock, access_token_lifetime_s, signing_key or make_key())
     provider = _Provider(issuer, resources, users, clock, signer)
+    if pages_of_connecting is not None:
+        provider.clients.add_public(PAGES_CLIENT_ID, "CloudWatch MCP", f"{pages_of_connecting}/callback")
     # Only this machine's own names, so that no foreign name resolved to loopback reaches it.
     hosts = Middleware(TrustedHostMiddleware, allowed_hosts=["localhost", "127.0.0.1", origin.hostname or "localhost"])
     app = Starlette(routes=provider.routes(), middleware=[hosts], exception_handlers={OAuthError: _refuse})
@@ -123,7 +128,7 @@ class _Provider:
         self._resources = tuple(resources)
         self._users = tuple(users)
         self._signer = signer
-        self._clients = ClientRegistry(clock)
+        self.clients = ClientRegistry(clock)
         self._grants = GrantStore(clock, CODE_LIFETIME_S, REFRESH_LIFETIME_S)
 
     def routes(self) -> list[Route]:
@@ -167,7 +172,7 @@ class _Provider:
         text = request.url.query if request.method == "GET" else await _body(request, _FORM)
         parameters = Parameters(parse_qsl(text, keep_blank_values=True))
         try:
-            address = return_address(parameters, self._clients)
+            address = return_address(parameters, self.clients)
         except UntrustedRedirectError as error:
             return HTMLResponse(sign_in_page.refusal_page(str(error)), 400, sign_in_page.HEADERS)
         try:
@@ -195,7 +200,7 @@ class _Provider:
         pairs = parse_qsl(await _body(request, _FORM), keep_blank_values=True)
         parameters = Parameters(pairs)
         form = {name: parameters.one(name) for name, _ in pairs if name != "resource"}
-        client = self._clients.authenticate(form, request.headers.get("authorization"))
+        client = self.clients.authenticate(form, request.headers.get("authorization"))
         grant, scopes = self._redeem(client, form)
         asked = parameters.all("resource")
         if asked and chosen_resource(asked, self._resources) != grant.request.resource:
@@ -238,7 +243,7 @@ class _Provider:
             raise OAuthError("invalid_client_metadata", "the body is not JSON") from None
         if not isinstance(metadata, dict):
             raise OAuthError("invalid_client_metadata", "the body is not a JSON object")
-        return JSONResponse(self._clients.register(metadata).registration(), 201, _NO_STORE)
+        return JSONResponse(self.clients.register(metadata).registration(), 201, _NO_STORE)
 
     async def _userinfo(self, request: Request) -> Response:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")

@@ -16,13 +16,20 @@ from deploy.local.accounts import (
 )
 
 
-def policy_text(accounts: Iterable[ReadableAccount] = READABLE_ACCOUNTS) -> str:
-    """The policy in YAML: each account's group may use that account only, and observers a part of each."""
-    accounts = tuple(accounts)
+def policy_text(
+    accounts: Iterable[ReadableAccount] = READABLE_ACCOUNTS, *, connecting_emails: Iterable[str] = ()
+) -> str:
+    """The policy in YAML: each account's group may use that account only, and observers a part of each.
+
+    `connecting_emails` may connect their own AWS sign-in.
+    """
+    accounts, emails = tuple(accounts), list(connecting_emails)
     document = {
         "accounts_from": [_template(accounts)],
         "grants": [*(_grant(account) for account in accounts), _observing(accounts)],
     }
+    if emails:
+        document["grants"].append({"emails": emails, "identity_center": {}, "regions": list(REGIONS), "tools": ["all"]})
     return yaml.safe_dump(document, sort_keys=False)
 
 

@@ -58,6 +58,12 @@ class ClientRegistry:
         """The client of that id."""
         return self._clients.get(client_id)
 
+    def add_public(self, client_id: str, name: str, redirect_uri: str) -> None:
+        """Make a client known that did not register itself, as an administrator does."""
+        self._clients[client_id] = Client(
+            client_id, name, (redirect_uri,), "none", ("authorization_code",), int(self._clock())
+        )
+
     def register(self, metadata: Mapping[str, Any]) -> Client:
         """Add a client. Raises OAuthError invalid_redirect_uri or invalid_client_metadata."""
         method = metadata.get("token_endpoint_auth_method", "client_secret_basic")

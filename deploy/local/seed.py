@@ -10,6 +10,7 @@ import time
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -17,6 +18,7 @@ import aioboto3
 from aiobotocore.config import AioConfig
 
 from deploy.local import iam_documents
+from deploy.local.access_portal.sessions import Assignment
 from deploy.local.accounts import (
     DEFAULT_REGION,
     PAYMENTS,
@@ -30,6 +32,7 @@ from deploy.local.accounts import (
 from deploy.local.loopback import require_loopback
 from deploy.local.observations import LogGroup, RegionContents
 from deploy.local.payments_contents import PAYMENTS_CONTENTS
+from deploy.local.portal import ASSIGNMENTS, role_name
 from deploy.local.webshop_contents import WEBSHOP_CONTENTS
 
 CONTENTS: Final[Mapping[str, tuple[RegionContents, ...]]] = {
@@ -62,6 +65,8 @@ class Seeder:
         now_s = int(time.time()) // 60 * 60
         async with asyncio.TaskGroup() as tasks:
             identity = tasks.create_task(self._add_service_identity())
+            for assignment in chain.from_iterable(ASSIGNMENTS.values()):
+                tasks.create_task(self._add_permission_set(assignment))
             for account in READABLE_ACCOUNTS:
                 tasks.create_task(self._add_reader(account))
                 for contents in CONTENTS[account.alias]:
@@ -90,6 +95,17 @@ class Seeder:
             )
             key = (await iam.create_access_key(UserName=SERVICE_USER))["AccessKey"]
         return AccessKey(key["AccessKeyId"], key["SecretAccessKey"])
+
+    async def _add_permission_set(self, assignment: Assignment) -> None:
+        async with self._client("iam", assignment.account_id, DEFAULT_REGION) as iam:
+            name = role_name(assignment.role_name)
+            trust = iam_documents.permission_set_trust_policy(assignment.account_id)
+            await iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))
+            await iam.put_role_policy(
+                RoleName=name,
+                PolicyName="permission-set",
+                PolicyDocument=json.dumps(iam_documents.reader_permissions()),
+            )
 
     async def _add_reader(self, account: ReadableAccount) -> None:
         async with self._client("iam", account.account_id, DEFAULT_REGION) as iam:

@@ -9,11 +9,22 @@ from pathlib import Path
 from typing import Final
 
 from deploy.local.certificates import CertificateFiles
+from deploy.local.identity_provider import PAGES_CLIENT_ID
 from deploy.local.loopback import HOST
 
 # A service's own grace period, when the caller sets none, and what closing its clients may take beyond it.
 _DEFAULT_GRACE_S: Final = 20.0
 _CLOSING_S: Final = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class PortalWiring:
+    """The access portal, and where connections to it are stored."""
+
+    url: str
+    start_url: str
+    connections_file: Path
+    keys: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +43,7 @@ class Wiring:
     region: str
     aws_identity: Mapping[str, str] = field(repr=False)
     for_children: Mapping[str, str] = field(repr=False)
+    portal: PortalWiring | None = None
 
     @property
     def auth_address(self) -> str:
@@ -57,6 +69,11 @@ class Service:
     module: str
     environment: Mapping[str, str] = field(repr=False)
     stop_grace_s: float
+
+
+def pages_url(port: int) -> str:
+    """Where people connect their AWS sign-in."""
+    return f"http://{HOST}:{port}/connect"
 
 
 def mcp_url(port: int) -> str:
@@ -91,16 +108,36 @@ def _service(name: str, module: str, prefix: str, own: dict[str, str], wiring: W
 
 def _auth(wiring: Wiring) -> dict[str, str]:
     keys = {} if wiring.jwks_url is None else {"OAUTH_JWKS_URL": wiring.jwks_url}
-    return keys | {
-        "AUTH_LISTEN_ADDRESS": wiring.auth_address,
-        "AUTH_POLICY_FILE": str(wiring.policy_file),
-        "AUTH_CALLERS_REVOCATION": "admin",
-        "OAUTH_ISSUER": wiring.issuer,
-        "OAUTH_AUDIENCE": wiring.audience,
-        "ENABLE_AUTH": "true",
-        "AWS_REGION": wiring.region,
-        "AWS_ENDPOINT_URL": wiring.aws_endpoint_url,
-        **wiring.aws_identity,
+    return (
+        keys
+        | _portal(wiring)
+        | {
+            "AUTH_LISTEN_ADDRESS": wiring.auth_address,
+            "AUTH_POLICY_FILE": str(wiring.policy_file),
+            "AUTH_CALLERS_REVOCATION": "admin",
+            "OAUTH_ISSUER": wiring.issuer,
+            "OAUTH_AUDIENCE": wiring.audience,
+            "ENABLE_AUTH": "true",
+            "AWS_REGION": wiring.region,
+            "AWS_ENDPOINT_URL": wiring.aws_endpoint_url,
+            **wiring.aws_identity,
+        }
+    )
+
+
+def _portal(wiring: Wiring) -> dict[str, str]:
+    portal = wiring.portal
+    if portal is None:
+        return {}
+    return {
+        "AWS_IDENTITY_CENTER_START_URL": portal.start_url,
+        "AWS_IDENTITY_CENTER_REGION": wiring.region,
+        "AWS_ENDPOINT_URL_SSO": portal.url,
+        "AWS_ENDPOINT_URL_SSO_OIDC": portal.url,
+        "AUTH_CONNECT_URL": pages_url(wiring.mcp_port),
+        "AUTH_CONNECTIONS_URL": f"sqlite:///{portal.connections_file}",
+        "AUTH_CONNECTIONS_KEYS_DIR": str(portal.keys),
+        "OAUTH_SIGN_IN_CLIENT_ID": PAGES_CLIENT_ID,
     }
 
 

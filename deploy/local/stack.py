@@ -13,6 +13,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,10 +24,12 @@ from deploy.local.certificates import CertificateFiles
 from deploy.local.configuration import Configuration, ExternalIssuer, MisconfiguredError
 from deploy.local.failures import describe, first_cause
 from deploy.local.loopback import HOST, free_ports, is_free, listening_socket, wait_until_answering
+from deploy.local.people import DEVELOPMENT_USERS
 from deploy.local.policy import policy_text
+from deploy.local.portal import ASSIGNMENTS, access_portal
 from deploy.local.processes import ChildEndedError, ChildProcess
 from deploy.local.seed import Seeder
-from deploy.local.services import Service, Wiring, mcp_url, services
+from deploy.local.services import PortalWiring, Service, Wiring, mcp_url, pages_url, services
 from deploy.local.state_directory import (
     DEFAULT_STATE_DIRECTORY,
     REPOSITORY,
@@ -59,6 +62,7 @@ class Launcher:
         self._state = state
         self._chosen = chosen
         self._resources = resources
+        self._has_portal = False
         self.children: list[ChildProcess] = []
 
     async def open(self, *, with_services: bool) -> Wiring:
@@ -67,11 +71,14 @@ class Launcher:
         Raises ChildEndedError, TimeoutError, MisconfiguredError, InstallationError, OSError or botocore's errors.
         """
         port = _mcp_port(self._chosen.mcp_port)
+        # Only where everything around it is embedded too.
+        self._has_portal = with_services and self._chosen.issuer is None and self._chosen.aws is None
         async with asyncio.TaskGroup() as tasks:
             making = tasks.create_task(asyncio.to_thread(certificates.make, self._state.certificates))
-            opening_issuer = tasks.create_task(self._open_issuer(mcp_url(port)))
+            opening_issuer = tasks.create_task(self._open_issuer(port))
             opening_aws = tasks.create_task(self._open_aws())
-        wiring = self._wire(port, making.result(), opening_issuer.result(), opening_aws.result())
+        portal = await self._open_portal(opening_aws.result().endpoint_url) if self._has_portal else None
+        wiring = self._wire(port, making.result(), opening_issuer.result(), opening_aws.result(), portal)
         if with_services:
             await self._start_services(wiring)
         return wiring
@@ -86,13 +93,15 @@ class Launcher:
         self._state.write_stack(description)
         return description
 
-    async def _open_issuer(self, resource: str) -> ExternalIssuer:
+    async def _open_issuer(self, port: int) -> ExternalIssuer:
         if self._chosen.issuer is not None:
             return self._chosen.issuer
         bound = listening_socket()
         self._resources.callback(bound.close)
         issuer = f"http://{HOST}:{bound.getsockname()[1]}"
-        app = await asyncio.to_thread(identity_provider.create_app, issuer, [resource])
+        resource, pages = mcp_url(port), pages_url(port) if self._has_portal else None
+        make_app = partial(identity_provider.create_app, issuer, [resource], pages_of_connecting=pages)
+        app = await asyncio.to_thread(make_app)
         await self._resources.enter_async_context(identity_provider.serving(app, bound))
         return ExternalIssuer(issuer, audience=resource, jwks_url=None)
 
@@ -100,7 +109,9 @@ class Launcher:
         chosen = self._chosen.aws
         if chosen is not None:
             return Aws(chosen.endpoint_url, chosen.policy_file, chosen.identity)
-        await asyncio.to_thread(write_private, self._state.policy_file, policy_text())
+        connecting = [user.email for user in DEVELOPMENT_USERS if user.username in ASSIGNMENTS and self._has_portal]
+        text = policy_text(connecting_emails=connecting)
+        await asyncio.to_thread(write_private, self._state.policy_file, text)
         if not embedded_aws.is_installed():
             print("installing the embedded AWS, on the first start only ...", flush=True)
         python = await embedded_aws.install(self._state.log_file("embedded-aws-installation"))
@@ -111,7 +122,16 @@ class Launcher:
         identity = {"AWS_ACCESS_KEY_ID": key.access_key_id, "AWS_SECRET_ACCESS_KEY": key.secret_access_key}
         return Aws(emulator.endpoint_url, self._state.policy_file, identity)
 
-    def _wire(self, port: int, files: CertificateFiles, issuer: ExternalIssuer, aws: Aws) -> Wiring:
+    async def _open_portal(self, aws_endpoint_url: str) -> PortalWiring:
+        server = await self._resources.enter_async_context(access_portal(aws_endpoint_url))
+        await asyncio.to_thread(self._state.begin_connections)
+        return PortalWiring(
+            server.url, server.state.start_url, self._state.connections_file, self._state.connections_keys
+        )
+
+    def _wire(
+        self, port: int, files: CertificateFiles, issuer: ExternalIssuer, aws: Aws, portal: PortalWiring | None
+    ) -> Wiring:
         auth_port, cloudwatch_port = free_ports(2)
         return Wiring(
             certificates=files,
@@ -126,6 +146,7 @@ class Launcher:
             region=self._chosen.region,
             aws_identity=aws.identity,
             for_children=self._chosen.for_children,
+            portal=portal,
         )
 
     async def _start_services(self, wiring: Wiring) -> None:

@@ -6,6 +6,8 @@ stack.json exists only while a stack runs. It holds addresses and paths, never a
 import fcntl
 import json
 import os
+import secrets
+from base64 import b64encode
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final
@@ -49,6 +51,16 @@ class StateDirectory:
         return self.root / "aws-credentials"
 
     @property
+    def connections_file(self) -> Path:
+        """Where the auth service stores what people connected; begun anew by each start, as the portal is."""
+        return self.root / "connections.db"
+
+    @property
+    def connections_keys(self) -> Path:
+        """The keys that encrypt it."""
+        return self.root / "connections-keys"
+
+    @property
     def logs(self) -> Path:
         """Where children's output is kept; each start begins the files anew."""
         return self.root / "logs"
@@ -66,6 +78,13 @@ class StateDirectory:
         """Create the folder, readable by its owner only. Raises OSError."""
         self.logs.mkdir(parents=True, exist_ok=True)
         self.root.chmod(0o700)
+
+    def begin_connections(self) -> None:
+        """Forget the connections of earlier portals, which are gone, and make a key. Raises OSError."""
+        for suffix in ("", "-wal", "-shm"):
+            self.connections_file.with_name(self.connections_file.name + suffix).unlink(missing_ok=True)
+        self.connections_keys.mkdir(mode=0o700, exist_ok=True)
+        write_private(self.connections_keys / "1.key", b64encode(secrets.token_bytes(32)).decode())
 
     def lock(self) -> IO[str]:
         """Keep other stacks out of this folder until the returned file is closed or the process ends.

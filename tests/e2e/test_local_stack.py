@@ -8,8 +8,10 @@ import re
 import signal
 import sys
 from collections.abc import AsyncIterator
+from html import unescape
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import httpx2
 import pytest
@@ -84,7 +86,12 @@ async def test_people_get_answers_from_their_own_account_only(stack: _Stack) -> 
 
     code, output = await stack.command("ask", "carol")
     assert code == 2, output
-    assert "No AWS account is assigned" in output
+    link = re.search(r"http://\S+/connect/l/[0-9a-f]{64}", _section(output, "Accounts"))
+    assert link is not None
+    await _connect(link[0], "carol")
+    code, output = await stack.command("ask", "carol")
+    assert code == 0, output
+    assert BOB_ACCOUNT in output and "webshop-readonly" in output and ALICE_ACCOUNT not in output
 
     code, output = await stack.command("ask", "dave")
     assert code == 2, output
@@ -101,6 +108,26 @@ async def test_people_get_answers_from_their_own_account_only(stack: _Stack) -> 
     assert not (stack.state_directory / "stack.json").exists()
     logs = "".join(path.read_text() for path in (stack.state_directory / "logs").iterdir())
     assert "eyJ" not in logs  # how every JWT begins
+
+
+async def _connect(link: str, person: str) -> None:
+    """What that person does in a browser: signs in, asks for a code, approves it at the portal."""
+    pages = f"http://{urlsplit(link).netloc}"
+    async with httpx2.AsyncClient(follow_redirects=True, timeout=20, trust_env=False) as browser:
+        asked = await browser.get(link)
+        signed_in = await browser.get(asked.url.copy_merge_params({"login_hint": person}))
+        token = re.search(r'name="form_token" value="([^"]+)"', signed_in.text)
+        assert token is not None, signed_in.text
+        form = {"form_token": token[1]}
+        started = await browser.post(f"{pages}/connect/start", data=form, headers={"Origin": pages})
+        portal = re.search(r'href="([^"]+/device\?user_code=[^"]+)"', started.text)
+        assert portal is not None, started.text
+        user_code = parse_qs(urlsplit(unescape(portal[1])).query)["user_code"][0]
+        address = unescape(portal[1]).partition("?")[0]
+        allowed = await browser.post(address, data={"user_code": user_code, "person": person})
+        assert "Access allowed" in allowed.text
+        done = await browser.get(f"{pages}/connect?check=1")
+        assert "webshop-readonly" in done.text, done.text
 
 
 def _section(output: str, title: str) -> str:
