@@ -25,7 +25,7 @@ from auth_service.connections.sessions import Sessions
 from auth_service.connections.sign_in import BrowserSignIn, Provider, Seals
 from auth_service.connections.store import ConnectionStore
 from auth_service.connections.tokens import LiveConnections
-from auth_service.domain.connections import Portal
+from auth_service.domain.connections import Owner, Portal
 from auth_service.domain.issuers import Issuer
 from auth_service.domain.policy import Policy
 from auth_service.revocation import Revocations
@@ -92,7 +92,11 @@ async def open_connecting(settings: AuthSettings, revocations: Revocations) -> A
         client = await stack.enter_async_context(open_access_portals(portal.region))
         live = LiveConnections(opened.store, client, portal)
         stack.push_async_callback(live.close)
-        endings = Endings(opened.store, client, portal)
+
+        async def have_dropped(owner: Owner) -> None:
+            await revocations.have_dropped(owner.issuer, owner.subject, by="connections", reason="a connection changed")
+
+        endings = Endings(opened.store, client, portal, have_dropped)
         stack.push_async_callback(endings.close)
         stack.callback(revocations.known.listen(endings.note))
         accounts = ConnectedAccounts(live, client, opened.store)

@@ -27,6 +27,7 @@ _audit = logging.getLogger("auth_service.audit")
 CLOCK_DIFFERENCE_S: Final = 5
 # Beyond the end of the last token: for verdicts and assertions that end with it, and for clocks that differ.
 _KEEP_LONGER_S: Final = 120
+_NO_TOKEN_S: Final = -1  # before any token was issued
 _POLL_EVERY_S: Final = 0.4
 _CURRENT_FOR_S: Final = 3.0
 _FIRST_LOOK_S: Final = 3.0
@@ -165,9 +166,27 @@ class Revocations:
             _record(revocation, in_every_replica=is_told)
         return revocation
 
+    async def have_dropped(self, issuer: str, subject: str, *, by: str, reason: str) -> None:
+        """Have all replicas of all services drop what they keep for the user, whose sign-ins go on.
+
+        Where it cannot be told now it is later; those who keep anything ask again within a minute in any case.
+        """
+        now_s = int(self._clock())
+        dropping = Revocation(issuer, subject, "", _NO_TOKEN_S, now_s + _KEEP_LONGER_S, now_s, by, reason)
+        self.known.add([dropping], now_s)
+        if self._shared is None:
+            return
+        self._untold.add(dropping)
+        try:
+            await self._shared.add([dropping])
+            self._untold.discard(dropping)
+        except SharedStateUnavailable as error:
+            _log.warning("other replicas are told later to drop what they keep for a user: %s", error)
+
     def in_force(self) -> list[Revocation]:
-        """All known revocations, the newest first."""
-        return sorted(self.known, key=lambda each: (-each.revoked_at_s, each.issuer, each.subject, each.session_id))
+        """All known ends of sign-ins, the newest first."""
+        found = (each for each in self.known if each.refuses_tokens)
+        return sorted(found, key=lambda each: (-each.revoked_at_s, each.issuer, each.subject, each.session_id))
 
     async def claim(self, issuer: str, token_id: str, for_s: int) -> bool:
         """Whether this use of a logout token's id is its first, in any replica. Raises SharedStateUnavailable."""

@@ -37,6 +37,11 @@ class Revocation:
     revoked_by: str
     reason: str
 
+    @property
+    def refuses_tokens(self) -> bool:
+        """Whether it ends sign-ins; one that does not only has everybody drop what is kept for the user."""
+        return self.issued_until_s >= 0
+
     def covers(self, principal: Principal) -> bool:
         """Whether the token by which `principal` was verified is refused."""
         if principal.token_issued_at_s > self.issued_until_s:

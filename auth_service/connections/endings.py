@@ -6,7 +6,7 @@ that AWS issued live on to their own end, which nothing of AWS's can change; tho
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Final
 
 from auth_service.connections.portal import AccessPortal
@@ -22,6 +22,9 @@ _BETWEEN_TRIES_S: Final = 2.0
 _LOG_OUT_TIMEOUT_S: Final = 10.0
 
 
+HaveDropped = Callable[[Owner], Awaitable[None]]
+
+
 class Endings:
     """Of the connections at one portal."""
 
@@ -30,11 +33,14 @@ class Endings:
         store: ConnectionStore,
         client: AccessPortal,
         portal: Portal,
+        have_dropped: HaveDropped,
         between_tries_s: float = _BETWEEN_TRIES_S,
     ) -> None:
+        """`have_dropped` has all services drop the credentials that they keep for an owner."""
         self._store = store
         self._client = client
         self._portal = portal
+        self._have_dropped = have_dropped
         self._between_tries_s = between_tries_s
         self._under_way: set[asyncio.Task[None]] = set()
 
@@ -45,7 +51,12 @@ class Endings:
             return False
         self._record(dropped, "disconnected by its user")
         self._in_background(self._log_out([dropped]))
+        await self.drop_credentials(owner)
         return True
+
+    async def drop_credentials(self, owner: Owner) -> None:
+        """Have what was issued to the owner dropped, in all replicas, so that what holds now holds at once."""
+        await self._have_dropped(owner)
 
     def note(self, revocations: Sequence[Revocation]) -> None:
         """Drop all of users whose sign-ins were all ended; every replica may do so, and one finds something.
@@ -53,7 +64,7 @@ class Endings:
         The end of one session leaves the connection alone: the user is signed in elsewhere, or will be again.
         """
         for each in revocations:
-            if each.subject and not each.session_id:
+            if each.subject and not each.session_id and each.refuses_tokens:
                 self._in_background(self._drop(Owner(each.issuer, each.subject), each.revoked_at_s))
 
     async def close(self) -> None:

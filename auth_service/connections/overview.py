@@ -69,6 +69,7 @@ class Overview:
         changed = await self._store.set_roles(connection, offered=connection.offered, chosen=chosen)
         if changed is None:
             raise _no_such_connection()
+        await self._endings.drop_credentials(session.owner)
         audit.done("roles were chosen", session.owner, connection_id=connection_id, roles=len(chosen))
         return self.view(session, changed)
 

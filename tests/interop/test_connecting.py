@@ -11,8 +11,9 @@ from servicekit.errors import Reason, ServiceError
 from servicekit.grpc_errors import raising_service_errors
 from tests.e2e.conftest import ALICE_ACCOUNT, BOB_ACCOUNT
 from tests.interop.connecting_world import ConnectingWorld, running_connecting_world
-from tests.interop.oauth_conversation import conversation
+from tests.interop.oauth_conversation import Conversation, conversation
 from tests.kit.form_browser import form_browser
+from tests.kit.waiting import until
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(60)]
 CONNECTED = pb.WatchAttemptResponse.STATE_CONNECTED
@@ -53,6 +54,11 @@ async def test_from_a_tools_answer_to_ones_own_account(world: ConnectingWorld) -
                 pb.DisconnectRequest(session=signed_in.session, connection_id=done.connection.connection_id), timeout=10
             )
             assert (await talk.client.call_tool("list_accounts", {})).is_error
+
+            async def is_refused(talk: Conversation = talk) -> bool:
+                return bool((await talk.client.call_tool("get_active_alarms", {})).is_error)
+
+            await until(is_refused, timeout_s=5.0)  # by the keys that were in use, too
             assert world.portal.server.state.live_sessions(name) == 0
 
 

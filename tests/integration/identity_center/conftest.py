@@ -42,6 +42,7 @@ class Site:
         self.bench = bench
         self.clock: Clock = bench.clock
         self._stack = stack
+        self.had_dropped: list[str] = []
         self._registration: ClientRegistration | None = None
 
     async def replica(self) -> Replica:
@@ -51,7 +52,11 @@ class Site:
         live = LiveConnections(store, client, self.fake.portal, clock=self.clock)
         self._stack.push_async_callback(live.close)
         accounts = ConnectedAccounts(live, client, store, self.clock)
-        endings = Endings(store, client, self.fake.portal, between_tries_s=0.01)
+
+        async def have_dropped(owner: Owner) -> None:
+            self.had_dropped.append(owner.subject)
+
+        endings = Endings(store, client, self.fake.portal, have_dropped, between_tries_s=0.01)
         self._stack.push_async_callback(endings.close)
         return Replica(store, client, live, accounts, endings)
 

@@ -1,6 +1,7 @@
 """What users connected, through the issuer of credentials: whose accounts, by which names, and nobody else's."""
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -177,11 +178,15 @@ async def test_the_end_of_all_sign_ins_ends_the_connection_here_and_at_the_porta
     assert [each.owner.subject for each in await first.store.list_connections()] == ["bob"]
 
 
-@pytest.mark.parametrize("which", ["of one session", "of a time before the connection"])
+@pytest.mark.parametrize("which", ["of one session", "of a time before the connection", "of nothing"])
 async def test_other_ends_leave_the_connection(site: Site, which: str) -> None:
     replica = await site.replica()
     await site.connect(replica, "alice")
-    ended = _revocation(site, "alice", "sid-1") if which == "of one session" else _revocation(site, "alice", ago_s=60)
+    ended = {
+        "of one session": _revocation(site, "alice", "sid-1"),
+        "of a time before the connection": _revocation(site, "alice", ago_s=60),
+        "of nothing": replace(_revocation(site, "alice"), issued_until_s=-1),
+    }[which]
     replica.endings.note([ended])
     await replica.endings.close()
     assert site.fake.server.state.live_sessions("alice") == 1
@@ -192,7 +197,9 @@ async def test_disconnecting_is_for_the_owner_alone(site: Site) -> None:
     replica = await site.replica()
     connection = await site.connect(replica, "alice")
     assert not await replica.endings.disconnect(Owner(ISSUER, "bob"), connection.connection_id)
+    assert site.had_dropped == []
     assert await replica.endings.disconnect(Owner(ISSUER, "alice"), connection.connection_id)
+    assert site.had_dropped == ["alice"]
     await replica.endings.close()
     assert site.fake.server.state.live_sessions("alice") == 0
     assert await reason_of(replica.live.open(Owner(ISSUER, "alice"))) is Reason.AWS_NOT_CONNECTED

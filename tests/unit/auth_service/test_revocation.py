@@ -162,6 +162,23 @@ async def test_what_could_not_be_told_is_told_later_and_holds_meanwhile() -> Non
         await until(lambda: is_refused(second, token_of("alice", clock)))
 
 
+@pytest.mark.parametrize("is_down", [False, True])
+async def test_what_is_kept_of_a_user_is_dropped_everywhere_and_no_sign_in_ends(is_down: bool) -> None:
+    shared, clock = SharedInMemory(), Clock()
+    async with two_replicas(shared, clock) as (first, second):
+        dropped: list[str] = []
+        second.known.listen(lambda new: dropped.extend(each.subject for each in new if not each.refuses_tokens))
+        shared.is_down = is_down
+        await first.have_dropped(IDP, "alice", by="connections", reason="disconnected")
+        shared.is_down = False
+        await until(lambda: dropped == ["alice"])
+        undated = Principal("u", IDP, "alice", token_subject="alice")
+        assert not any(
+            is_refused(each, token) for each in (first, second) for token in (token_of("alice", clock), undated)
+        )
+        assert (first.in_force(), second.in_force()) == ([], [])
+
+
 async def test_what_a_caller_gave_up_is_recorded_and_told_all_the_same(caplog: pytest.LogCaptureFixture) -> None:
     shared, clock = SharedInMemory(), Clock()
     async with two_replicas(shared, clock) as (first, second):
