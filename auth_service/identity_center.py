@@ -7,6 +7,7 @@ spends time on it.
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from uuid import uuid4
 
 import aiohttp
 from cwmcp.auth.v1 import connection_service_pb2_grpc as connection_grpc
@@ -94,7 +95,7 @@ async def open_connecting(settings: AuthSettings, revocations: Revocations) -> A
         stack.push_async_callback(live.close)
 
         async def have_dropped(owner: Owner) -> None:
-            await revocations.have_dropped(owner.issuer, owner.subject, by="connections", reason="a connection changed")
+            await revocations.have_dropped(owner.issuer, owner.subject, by="connections", reason=f"changed {uuid4()}")
 
         endings = Endings(opened.store, client, portal, have_dropped)
         stack.push_async_callback(endings.close)
@@ -126,7 +127,7 @@ async def open_connection_service(
         providers,
         redirect_uri=f"{page_url}/callback",
     )
-    attempts = Attempts(store, connecting.client, connecting.portal, policy)
+    attempts = Attempts(store, connecting.client, connecting.portal, policy, connecting.endings.drop_credentials)
     overview = Overview(store, connecting.portal, policy, connecting.endings)
     servicer = ConnectionServicer(links, sign_in, sessions, attempts, overview)
     try:

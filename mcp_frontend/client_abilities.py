@@ -9,7 +9,6 @@ in another form (docs/adr/0029-connect-links.md).
 import uuid
 from typing import Any, Final
 
-from mcp_types import ClientCapabilities
 from starlette.datastructures import Headers
 
 SESSION_ID_HEADER: Final = "mcp-session-id"
@@ -26,10 +25,3 @@ def session_id_for(capabilities: Any) -> str | None:
 def remembered_to_open_addresses(headers: Headers) -> bool:
     """Whether the session id says that the client opens addresses for its user."""
     return headers.get(SESSION_ID_HEADER, "").startswith(_OPENS_ADDRESSES)
-
-
-def declared_to_open_addresses(capabilities: ClientCapabilities | None) -> bool:
-    """Whether a client of MCP 2026-07-28 says so in its request."""
-    return (
-        capabilities is not None and capabilities.elicitation is not None and capabilities.elicitation.url is not None
-    )

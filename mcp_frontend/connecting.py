@@ -15,7 +15,7 @@ from cwmcp.auth.v1 import connection_service_pb2 as pb
 from mcp.shared.exceptions import UrlElicitationRequiredError
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
-from mcp_frontend.client_abilities import declared_to_open_addresses, remembered_to_open_addresses
+from mcp_frontend.client_abilities import remembered_to_open_addresses
 from mcp_frontend.rendering import explain
 from mcp_frontend.running_calls import RunningCall
 from mcp_frontend.tools.tool import error_result, text_content
@@ -62,7 +62,7 @@ class ConnectLinks:
             return error_result(f"{explain(needed)} {explain(error)}")
         until = datetime.fromtimestamp(link.expire_time.seconds, UTC).strftime("%H:%M")
         if context.protocol_version in MODERN_PROTOCOL_VERSIONS:
-            if declared_to_open_addresses(context.session.client_capabilities):
+            if _opens_addresses(context.session.client_capabilities):
                 return _input_required(link.url, until)
         elif context.request is not None and remembered_to_open_addresses(context.request.headers):
             raise UrlElicitationRequiredError([_question(link.url, until, uuid.uuid4().hex)], explain(needed))
@@ -101,3 +101,10 @@ def _reply(responses: Any) -> str:
 def _address(context: Context) -> str:
     client = context.request.client if context.request is not None else None
     return client.host if client is not None else ""
+
+
+def _opens_addresses(capabilities: types.ClientCapabilities | None) -> bool:
+    """Whether a client of MCP 2026-07-28 says so in its request."""
+    return (
+        capabilities is not None and capabilities.elicitation is not None and capabilities.elicitation.url is not None
+    )

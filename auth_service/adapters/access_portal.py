@@ -54,6 +54,10 @@ _Meanings = Mapping[str, Callable[[_Facts], Exception]]
 """What errors of an operation mean where it matters, by AWS's code."""
 
 
+class _NotAssigned(Exception):
+    """The portal assigns the account to the person no more."""
+
+
 class _Waiting(Exception):
     def __init__(self, reason: NotYet) -> None:
         super().__init__(reason)
@@ -72,7 +76,12 @@ def _waiting(reason: NotYet) -> Callable[[_Facts], Exception]:
     return lambda _facts: _Waiting(reason)
 
 
+def _not_assigned(_facts: _Facts) -> Exception:
+    return _NotAssigned()
+
+
 _WITH_TOKEN: Final[_Meanings] = {"UnauthorizedException": _session_ended}
+_LISTING: Final[_Meanings] = {**_WITH_TOKEN, "ResourceNotFoundException": _not_assigned}
 _WITH_CLIENT: Final[_Meanings] = dict.fromkeys(_CLIENT_GONE, _registration_refused)
 _REDEEMING: Final[_Meanings] = {**_WITH_CLIENT, **{code: _waiting(reason) for code, reason in _NOT_YET.items()}}
 _REFRESHING: Final[_Meanings] = dict.fromkeys(_CLIENT_GONE | _SESSION_GONE, _session_ended)
@@ -143,9 +152,12 @@ class AccessPortals:
 
         async def roles_of(account: Mapping[str, Any]) -> list[PortalRole]:
             account_id, name = account["accountId"], account.get("accountName") or account["accountId"]
+            roles = self._items("list_account_roles", "roleList", accessToken=token, accountId=account_id)
             async with lanes:
-                roles = self._items("list_account_roles", "roleList", accessToken=token, accountId=account_id)
-                return [PortalRole(account_id, name, role["roleName"]) async for role in roles]
+                try:
+                    return [PortalRole(account_id, name, role["roleName"]) async for role in roles]
+                except _NotAssigned:  # any more
+                    return []
 
         listing = [asyncio.ensure_future(roles_of(account)) for account in accounts[:_MAX_ACCOUNTS]]
         try:
@@ -180,9 +192,11 @@ class AccessPortals:
             issued_at_s=self._clock(),
         )
 
-    async def log_out(self, _portal: Portal, tokens: PortalTokens) -> None:
-        """End the session at the portal."""
+    async def log_out(self, portal: Portal, tokens: PortalTokens) -> None:
+        """End the session at the portal, which only a live access token can: an old one is refreshed for it."""
         with suppress(PortalSessionEnded):
+            if tokens.refresh_token and tokens.access_expires_at_s <= self._clock():
+                tokens = await self.refresh(portal, tokens)
             await _answer(self._sso.logout(accessToken=tokens.access_token), "sso:Logout", _WITH_TOKEN)
 
     async def _tokens(self, registration: ClientRegistration, meanings: _Meanings, **grant: str) -> PortalTokens:
@@ -203,7 +217,7 @@ class AccessPortals:
         page: dict[str, str] = {}
         while True:
             call = getattr(self._sso, operation)(maxResults=_PAGE_ITEMS, **parameters, **page)
-            answer = await _answer(call, f"sso:{operation}", _WITH_TOKEN)
+            answer = await _answer(call, f"sso:{operation}", _LISTING)
             for item in answer[items]:
                 yield item
             if not answer.get("nextToken"):

@@ -10,10 +10,13 @@ import secrets
 import time
 import uuid
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import Final, TypeVar
 
 from auth_service.connections import audit
+from auth_service.connections.endings import HaveDropped
 from auth_service.connections.links import not_allowed
+from auth_service.connections.owner_limit import OwnerLimit
 from auth_service.connections.policy import PortalPolicy
 from auth_service.connections.portal import AccessPortal
 from auth_service.connections.sessions import principal_of
@@ -36,6 +39,7 @@ _LEASE_LONGER_S: Final = 15.0  # than an interval: for asking, and for storing w
 _REGISTER_AHEAD_S: Final = 7 * 86_400.0  # tokens can be refreshed for as long as their client is registered
 _MAY_PASS: Final = (Reason.AWS_THROTTLED, Reason.AWS_UNAVAILABLE, Reason.UNAVAILABLE)
 _TRIES: Final = 5
+_MAX_STARTS: Final = 20  # by one person in ten minutes
 
 Progress = Connection | NotYet
 
@@ -49,6 +53,7 @@ class Attempts:
         client: AccessPortal,
         portal: Portal,
         policy: PortalPolicy,
+        have_dropped: HaveDropped,
         *,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -60,7 +65,9 @@ class Attempts:
         self._clock = clock
         self._sleep = sleep
         self._holder = uuid.uuid4().hex
-        self._asking: set[asyncio.Task[Progress]] = set()
+        self._have_dropped = have_dropped
+        self._starts = OwnerLimit(_MAX_STARTS, clock)
+        self._asking: dict[str, asyncio.Task[Progress]] = {}
 
     async def start(self, session: BrowserSession) -> tuple[str, DeviceAuthorization]:
         """The id of a new attempt, and the code for it.
@@ -70,7 +77,8 @@ class Attempts:
         if not session.may_connect or not self._policy.may_connect(principal_of(session)):
             audit.refused("connecting refused", session.owner)
             raise not_allowed()
-        authorization = await self._authorization()
+        self._starts.count(session.owner)
+        registration, authorization = await self._authorization()
         attempt = ConnectAttempt(
             attempt_id=secrets.token_hex(16),
             owner=session.owner,
@@ -79,6 +87,7 @@ class Attempts:
             device_code=authorization.device_code,
             interval_s=authorization.interval_s,
             expires_at_s=authorization.expires_at_s,
+            registration=registration,
         )
         await self._store.add_attempt(attempt)
         audit.done("connecting started", session.owner, attempt_id=attempt.attempt_id)
@@ -107,16 +116,20 @@ class Attempts:
     async def close(self) -> None:
         """Let answers under way be stored, as what they hold serves once."""
         if self._asking:
-            await asyncio.wait(self._asking, timeout=_LEASE_LONGER_S)
+            await asyncio.wait(set(self._asking.values()), timeout=_LEASE_LONGER_S)
 
     async def _ask_alone(self, session: BrowserSession, attempt: ConnectAttempt, interval_s: float) -> Progress:
         """What the portal says now; PENDING while another replica asks it."""
+        under_way = self._asking.get(attempt.attempt_id)
+        if under_way is not None:  # by another watcher here
+            return await asyncio.shield(under_way)
         lease = f"attempt:{attempt.attempt_id}"
         if not await self._store.acquire_lease(lease, self._holder, interval_s + _LEASE_LONGER_S):
             return NotYet.PENDING
-        task = asyncio.create_task(self._ask(session, attempt))
-        self._asking.add(task)
-        task.add_done_callback(self._asking.discard)
+        task = self._asking.get(attempt.attempt_id)
+        if task is None:
+            task = self._asking[attempt.attempt_id] = asyncio.create_task(self._ask(session, attempt))
+            task.add_done_callback(lambda _: self._asking.pop(attempt.attempt_id))
         return await asyncio.shield(task)
 
     async def _ended_elsewhere(self, attempt: ConnectAttempt, before: Connection | None) -> Progress:
@@ -128,11 +141,10 @@ class Attempts:
     async def _ask(self, session: BrowserSession, attempt: ConnectAttempt) -> Progress:
         if self._clock() >= attempt.expires_at_s:
             return await self._over(attempt, NotYet.EXPIRED)
-        registration = await self._store.find_registration(self._portal)
-        if registration is None:
+        if attempt.registration is None:
             return await self._over(attempt, NotYet.EXPIRED)
         try:
-            answer = await self._client.redeem(self._portal, registration, attempt.device_code)
+            answer = await self._client.redeem(self._portal, attempt.registration, attempt.device_code)
         except RegistrationRefused:
             return await self._over(attempt, NotYet.EXPIRED)
         except ServiceError as error:
@@ -149,8 +161,9 @@ class Attempts:
         audit.refused("connecting ended", attempt.owner, attempt_id=attempt.attempt_id, why=outcome.value)
         return outcome
 
-    async def _connected(self, session: BrowserSession, attempt: ConnectAttempt, tokens: PortalTokens) -> Connection:
-        offered = await self._patiently(lambda: self._client.list_roles(self._portal, tokens))
+    async def _connected(self, session: BrowserSession, attempt: ConnectAttempt, tokens: PortalTokens) -> Progress:
+        """The connection, unless the attempt was dropped meanwhile, as by the end of its person's sign-ins."""
+        before = await self._patiently(lambda: self._store.find_connection(attempt.owner, self._portal))
         connection = Connection(
             connection_id=secrets.token_hex(16),
             owner=attempt.owner,
@@ -158,32 +171,51 @@ class Attempts:
             tokens=tokens,
             version=1,
             created_at_s=self._clock(),
-            offered=tuple(offered),
-            chosen=await self._chosen(session, attempt, offered),
         )
         await self._patiently(lambda: self._store.save_connection(connection))
+        if await self._patiently(lambda: self._store.find_attempt(attempt.attempt_id)) is None:
+            await self._patiently(lambda: self._store.drop_connection(attempt.owner, connection.connection_id))
+            with suppress(ServiceError):
+                await self._client.log_out(self._portal, tokens)
+            audit.refused("connecting ended", attempt.owner, attempt_id=attempt.attempt_id, why="dropped meanwhile")
+            return NotYet.EXPIRED
+        connection = await self._with_roles(session, connection, before)
         await self._store.drop_attempt(attempt.attempt_id)
+        await self._have_dropped(attempt.owner)  # keys of an earlier connection, perhaps of another AWS sign-in
         facts = {"connection_id": connection.connection_id, "roles": len(connection.offered)}
         audit.done("an AWS sign-in was connected", attempt.owner, attempt_id=attempt.attempt_id, **facts)
         return connection
 
-    async def _chosen(
-        self, session: BrowserSession, attempt: ConnectAttempt, offered: Sequence[PortalRole]
+    async def _with_roles(
+        self, session: BrowserSession, connection: Connection, before: Connection | None
+    ) -> Connection:
+        """The connection with what is on offer. Where that cannot be had, it has none and is to be made again."""
+        try:
+            offered = await self._patiently(lambda: self._client.list_roles(self._portal, connection.tokens))
+        except ServiceError as error:
+            audit.refused("roles could not be listed", connection.owner, why=error.reason.value)
+            return connection
+        chosen = self._chosen(session, before, offered)
+        found = await self._patiently(lambda: self._store.set_roles(connection, offered=offered, chosen=chosen))
+        return found or connection
+
+    def _chosen(
+        self, session: BrowserSession, before: Connection | None, offered: Sequence[PortalRole]
     ) -> tuple[PortalRole, ...]:
         """What the person had chosen before, as far as it is still on offer; else all that the policy admits."""
-        before = await self._store.find_connection(attempt.owner, self._portal)
         admitted = tuple(self._policy.aliases(principal_of(session), offered))
         kept = tuple(role for role in admitted if before is not None and role in before.chosen)
         return kept or admitted
 
-    async def _authorization(self) -> DeviceAuthorization:
+    async def _authorization(self) -> tuple[ClientRegistration, DeviceAuthorization]:
         registration = await self._store.find_registration(self._portal)
         if registration is None or registration.expires_at_s < self._clock() + _REGISTER_AHEAD_S:
             registration = await self._registered()
         try:
-            return await self._client.start(self._portal, registration)
+            return registration, await self._client.start(self._portal, registration)
         except RegistrationRefused:
-            return await self._client.start(self._portal, await self._registered())
+            registration = await self._registered()
+            return registration, await self._client.start(self._portal, registration)
 
     async def _registered(self) -> ClientRegistration:
         registration = await self._client.register(self._portal)

@@ -78,7 +78,7 @@ class Endings:
         for attempt in range(1, _TRIES + 1):
             try:
                 found = await self._store.find_connection(owner, self._portal)
-                if found is not None and found.created_at_s > revoked_at_s:
+                if found is not None and int(found.created_at_s) > revoked_at_s:
                     return  # made after a new sign-in; a replica learns of what was ended again when it starts
                 dropped = await self._store.drop_owner(owner)
                 break

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection
 from typing import Final, Protocol
 
 from auth_service.connections import audit
+from auth_service.connections.owner_limit import OwnerLimit
 from auth_service.connections.policy import PortalPolicy
 from auth_service.connections.store import ConnectionStore
 from auth_service.connections.tickets import digest_of, make_ticket
@@ -17,6 +18,7 @@ from servicekit.errors import Reason, ServiceError
 from servicekit.identity import Principal
 
 _LIFETIME_S: Final = 600.0
+_MAX_LINKS: Final = 60  # by one person in ten minutes; a question may ask for several
 
 
 class Bearers(Protocol):
@@ -47,6 +49,7 @@ class Links:
         self._page_url = page_url
         self._issuers = issuers
         self._clock = clock
+        self._made = OwnerLimit(_MAX_LINKS, clock)
 
     async def create(self, access_token: str, source: str) -> tuple[str, float]:
         """A link for the bearer's user: its address, and when it ends (Unix seconds).
@@ -58,6 +61,7 @@ class Links:
         if owner.issuer not in self._issuers or not self._policy.may_connect(principal):
             audit.refused("connect link refused", owner, client_address=source)
             raise not_allowed()
+        self._made.count(owner)
         ticket, digest = make_ticket()
         link = ConnectLink(
             digest, owner, self._clock() + _LIFETIME_S, principal.email, principal.groups, principal.scopes

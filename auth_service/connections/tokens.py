@@ -10,6 +10,7 @@ import logging
 import time
 import uuid
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Final
 
 from auth_service.connections.portal import AccessPortal
@@ -23,6 +24,7 @@ _audit = logging.getLogger("auth_service.audit")
 _AHEAD_S: Final = 900.0  # as botocore's token provider does
 _LAST_MINUTE_S: Final = 60.0
 _LEASE_S: Final = 30.0
+_REFRESH_TIMEOUT_S: Final = 15.0
 _WAIT_S: Final = 20.0
 _LOOK_EVERY_S: Final = 0.25
 _LOOK_LESS_OFTEN_BY: Final = 1.5
@@ -82,7 +84,7 @@ class LiveConnections:
     async def renew(self, refused: Connection) -> Connection:
         """The connection after the portal refused its access token: with newer tokens, or ended. Raises as `open`."""
         connection = await self.find(refused.owner)
-        if connection.version != refused.version:
+        if not _is_same(connection, refused):
             return connection
         return await asyncio.shield(self._refresh_once(connection))
 
@@ -110,37 +112,41 @@ class LiveConnections:
         ends_at_s = self._clock() + _WAIT_S
         delay_s = _LOOK_EVERY_S
         while True:
+            lease_ends_at_s = self._clock() + _LEASE_S  # counted from before it is asked for
             if await self._store.acquire_lease(lease, self._holder, _LEASE_S):
                 try:
-                    return await self._refresh_alone(connection)
+                    return await self._refresh_alone(connection, lease_ends_at_s)
                 finally:
                     await self._release(lease)
             await self._sleep(delay_s)
             delay_s *= _LOOK_LESS_OFTEN_BY
             now = await self.find(connection.owner)
-            if now.version != connection.version:
+            if not _is_same(now, connection):
                 return now
             if self._clock() >= ends_at_s:
                 message = "another replica has been refreshing the connection for too long"
                 raise ServiceError(Reason.AWS_UNAVAILABLE, message, retry_after_s=2.0)
 
-    async def _refresh_alone(self, connection: Connection) -> Connection:
-        """As the only one of all replicas."""
+    async def _refresh_alone(self, connection: Connection, lease_ends_at_s: float) -> Connection:
+        """As the only one of all replicas, until the lease ends."""
         now = await self.find(connection.owner)
-        if now.version != connection.version:
+        if not _is_same(now, connection):
             return now
         try:
-            tokens = await self._client.refresh(self.portal, now.tokens)
+            async with asyncio.timeout(_REFRESH_TIMEOUT_S):
+                tokens = await self._client.refresh(self.portal, now.tokens)
+        except TimeoutError as error:
+            message = "the access portal does not answer in time"
+            raise ServiceError(Reason.AWS_UNAVAILABLE, message, retry_after_s=2.0) from error
         except PortalSessionEnded:
             if await self._store.end_connection(now, because=_ENDED_AT_PORTAL):
                 facts = {"connection_id": now.connection_id, "issuer": now.owner.issuer, "subject": now.owner.subject}
                 _audit.info("a connection to AWS has ended at the access portal", extra={"facts": facts})
             raise
-        return await self._write(now, tokens)
+        return await self._write(now, tokens, lease_ends_at_s - _LOOK_EVERY_S)
 
-    async def _write(self, connection: Connection, tokens: PortalTokens) -> Connection:
+    async def _write(self, connection: Connection, tokens: PortalTokens, ends_at_s: float) -> Connection:
         """Keep the new tokens, trying for as long as nobody else may use the old ones."""
-        ends_at_s = self._clock() + _LEASE_S - _LOOK_EVERY_S
         while True:
             try:
                 written = await self._store.replace_tokens(connection, tokens)
@@ -149,11 +155,21 @@ class LiveConnections:
                     raise
                 await self._sleep(_LOOK_EVERY_S)
                 continue
-            # None: the connection was replaced or dropped meanwhile, and its tokens with it.
-            return written if written is not None else await self.find(connection.owner)
+            if written is not None:
+                return written
+            # The connection was replaced or dropped meanwhile; these tokens are nobody's.
+            with suppress(ServiceError, TimeoutError):
+                async with asyncio.timeout(_REFRESH_TIMEOUT_S):
+                    await self._client.log_out(self.portal, tokens)
+            return await self.find(connection.owner)
 
     async def _release(self, lease: str) -> None:
         try:
             await self._store.release_lease(lease, self._holder)
         except StoreUnavailable:
             _log.warning("a lease could not be given back; it ends by itself")
+
+
+def _is_same(one: Connection, other: Connection) -> bool:
+    """Whether they are one connection with the same tokens."""
+    return (one.connection_id, one.version) == (other.connection_id, other.version)

@@ -114,6 +114,8 @@ class ConnectAttempt:
     device_code: str = field(repr=False)
     interval_s: float
     expires_at_s: float
+    registration: ClientRegistration | None = None
+    """The client that asked for the code and alone can redeem it."""
 
 
 class StoreUnavailable(ServiceError):

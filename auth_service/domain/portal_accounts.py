@@ -15,6 +15,7 @@ from servicekit.permissions import within_scopes
 
 _OTHER: Final = re.compile(r"[^a-z0-9]+")
 _MAX_ALIAS_CHARACTERS: Final = 63
+_MAX_BEFORE_DIGEST: Final = 54
 _MAX_ACCOUNT_CHARACTERS: Final = 30
 _MAX_ROLE_CHARACTERS: Final = 18
 
@@ -33,7 +34,9 @@ def aliases_of(roles: Collection[PortalRole], taken: Collection[str]) -> Mapping
     }
     counts = Counter(longer.values())
     return {
-        role: name if counts[name] == 1 and name not in taken else f"{name}-{_digest(role)}"[:_MAX_ALIAS_CHARACTERS]
+        role: name
+        if counts[name] == 1 and name not in taken and len(name) <= _MAX_ALIAS_CHARACTERS
+        else f"{name[:_MAX_BEFORE_DIGEST]}-{_digest(role)}"
         for role, name in longer.items()
     }
 

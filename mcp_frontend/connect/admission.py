@@ -18,7 +18,8 @@ from servicekit.refusals import RefusalLog
 _PER_MINUTE, _PER_MINUTE_IN_ALL = 600, 6_000
 _ADDRESSES: Final = 20_000
 _UNDER_WAY, _UNDER_WAY_PER_ADDRESS = 128, 64
-_STREAMS, _STREAMS_PER_ADDRESS = 1_000, 500
+# Each has a place at auth_service, which has a thousand for everything.
+_STREAMS, _STREAMS_PER_ADDRESS = 200, 100
 _STREAMS_PER_SESSION: Final = 4
 _ALL: Final = "all"
 _RETRY_AFTER_S: Final = 5.0

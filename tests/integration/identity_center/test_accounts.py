@@ -216,3 +216,12 @@ async def test_a_portal_that_does_not_log_out_keeps_nothing_alive_here(
     assert "lives on at the access portal" in caplog.text
     assert connection.tokens.access_token not in caplog.text
     assert await reason_of(replica.live.open(connection.owner)) is Reason.AWS_NOT_CONNECTED
+
+
+async def test_the_session_at_the_portal_ends_also_when_the_access_token_has(site: Site) -> None:
+    replica = await site.replica()
+    connection = await site.connect(replica, "alice")
+    site.clock.now_s += 3_700
+    assert await replica.endings.disconnect(connection.owner, connection.connection_id)
+    await replica.endings.close()
+    assert site.fake.server.state.live_sessions("alice") == 0

@@ -30,6 +30,7 @@ class Desk:
             replica.client,
             site.fake.portal,
             PortalPolicy(lambda: POLICY),
+            replica.endings.drop_credentials,
             clock=site.clock,
             sleep=self.sleep,
         )
@@ -184,3 +185,44 @@ async def test_anothers_attempt_is_not_watched(site: Site) -> None:
     with pytest.raises(ServiceError) as caught:
         await anext(desk.attempts.watch(bobs, attempt_id))
     assert caught.value.reason is Reason.INVALID_ARGUMENT
+
+
+async def test_an_attempt_that_was_dropped_meanwhile_connects_nothing(site: Site) -> None:
+    desk, replica, session = await _desk(site)
+    attempt_id, code = await desk.attempts.start(session)
+    site.fake.server.state.decide(code.user_code, "alice")
+
+    async def revoke() -> None:
+        await replica.store.drop_owner(session.owner)
+
+    site.fake.script("CreateToken", revoke)
+    assert await desk.outcome(session, attempt_id) is NotYet.EXPIRED
+    assert await replica.store.find_connection(session.owner, site.fake.portal) is None
+    assert site.fake.server.state.live_sessions("alice") == 0
+
+
+async def test_two_who_watch_in_one_process_are_told_the_same(site: Site) -> None:
+    desk, _, session = await _desk(site)
+    attempt_id, code = await desk.attempts.start(session)
+    site.fake.server.state.decide(code.user_code, "alice")
+    found = await asyncio.gather(*(desk.outcome(session, attempt_id) for _ in range(2)))
+    assert all(isinstance(each, Connection) for each in found) and len({each.connection_id for each in found}) == 1
+    assert site.fake.calls["CreateToken"] == 1
+
+
+async def test_roles_that_cannot_be_listed_lose_no_tokens(site: Site) -> None:
+    desk, _, session = await _desk(site)
+    attempt_id, code = await desk.attempts.start(session)
+    site.fake.server.state.decide(code.user_code, "alice")
+    site.fake.script("ListAccounts", *[THROTTLED] * 5)
+    connection = await desk.outcome(session, attempt_id)
+    assert isinstance(connection, Connection) and connection.offered == ()
+
+
+async def test_one_person_starts_so_many_and_no_more(site: Site) -> None:
+    desk, _, session = await _desk(site)
+    for _ in range(20):
+        await desk.attempts.start(session)
+    with pytest.raises(ServiceError) as caught:
+        await desk.attempts.start(session)
+    assert caught.value.reason is Reason.USER_RATE_EXCEEDED

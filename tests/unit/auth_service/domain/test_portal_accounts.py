@@ -51,6 +51,12 @@ def test_equal_names_are_told_apart_by_the_account_and_then_by_a_digest() -> Non
     )
 
 
+def test_long_names_are_told_apart_too() -> None:
+    alike = [role("Payments Production Frankfurt EU One", f"ReadOnly-Platform-Engineers-{end}") for end in "AB"]
+    names = set(aliases_of(alike, []).values())
+    assert len(names) == 2 and all(len(name) <= 63 for name in names)
+
+
 def test_the_policys_own_aliases_are_not_taken() -> None:
     assert aliases_of([role("prod")], ["prod-readonly"]) == {role("prod"): "prod-readonly-111111111111"}
 
