@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx2
 from cwmcp.auth.v1 import connection_service_pb2 as pb
 from cwmcp.auth.v1.connection_service_pb2_grpc import ConnectionServiceStub
 
@@ -25,6 +26,7 @@ from tests.kit.fake_aws import FakeAws
 from tests.kit.form_browser import FormBrowser
 from tests.kit.process import Child
 from tests.kit.services import Deployment
+from tests.kit.waiting import until
 
 USERS = {
     name: {"sub": f"{name}-id", "email": f"{name}@example.com", "email_verified": True, "groups": groups}
@@ -60,6 +62,7 @@ class ConnectingWorld:
         """The random part of the link in the answer to a person who has not connected."""
         result = await talk.client.call_tool("list_accounts", {})
         assert result.is_error, result.content
+        assert len(result.content) == 2, result.content
         url: str = result.content[1].text
         assert url.startswith(f"{self.connect_url}/l/")
         return url.rpartition("/")[2]
@@ -128,4 +131,15 @@ async def running_connecting_world(directory: Path) -> AsyncIterator[ConnectingW
         channel = await stack.enter_async_context(
             connected(f"127.0.0.1:{deployment.auth_port}", "auth-service", deployment.tls("mcp-frontend"))
         )
+        await _until_ready(deployment)
         yield ConnectingWorld(server, deployment, portal, ConnectionServiceStub(channel), services)
+
+
+async def _until_ready(deployment: Deployment) -> None:
+    """Until each service reaches those that it needs: accepting connections is less than that."""
+    async with httpx2.AsyncClient(timeout=10, trust_env=False) as http:
+
+        async def is_ready() -> bool:
+            return (await http.get(f"http://127.0.0.1:{deployment.mcp_port}/ready")).status_code == 200
+
+        await until(is_ready, timeout_s=20)
