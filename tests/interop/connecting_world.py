@@ -127,7 +127,9 @@ async def running_connecting_world(directory: Path) -> AsyncIterator[ConnectingW
         }
         resources = {deployment.mcp_url: {"scopes": "aws:cloudwatch"}}
         await server.configure(users=USERS, resources=resources, clients=[client])
-        services = await stack.enter_async_context(deployment.running())
+        # First, as it takes longest here: a service that finds nobody to ask whose sign-in was ended tries again later.
+        services = {"auth_service": await stack.enter_async_context(deployment.start("auth_service"))}
+        services |= await stack.enter_async_context(deployment.running(["cloudwatch_service", "mcp_frontend"]))
         channel = await stack.enter_async_context(
             connected(f"127.0.0.1:{deployment.auth_port}", "auth-service", deployment.tls("mcp-frontend"))
         )
