@@ -18,7 +18,6 @@ from auth_service.domain.connections import Connection, Owner
 from auth_service.settings import AuthSettings, load
 from servicekit import logs
 from servicekit.errors import ServiceError
-from servicekit.identity import derive_user_id
 from servicekit.lifecycle import ConfigurationError
 from servicekit.settings import SettingsError
 
@@ -110,7 +109,7 @@ def _record(owner: Owner, count: int, reason: str) -> None:
         "event": "connections revoked",
         "issuer": owner.issuer,
         "subject": owner.subject,
-        "revoked_user_id": derive_user_id(owner.issuer, owner.subject),
+        "revoked_user_id": owner.user_id,
         "connections": count,
         "reason": reason,
     }

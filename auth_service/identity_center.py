@@ -95,6 +95,7 @@ async def open_connecting(settings: AuthSettings, revocations: Revocations) -> A
         stack.push_async_callback(live.close)
 
         async def have_dropped(owner: Owner) -> None:
+            # With a reason of its own each, as equal ones would be taken for one.
             await revocations.have_dropped(owner.issuer, owner.subject, by="connections", reason=f"changed {uuid4()}")
 
         endings = Endings(opened.store, client, portal, have_dropped)

@@ -30,7 +30,7 @@ from servicekit.client_addresses import source_of
 from servicekit.deadlines import deadline_in, remaining_s
 from servicekit.errors import Reason, ServiceError
 from servicekit.grpc_errors import raising_service_errors
-from servicekit.logs import log_incident
+from servicekit.logs import logging_incidents
 from servicekit.refusals import RefusalLog
 from servicekit.telemetry import attributes
 
@@ -112,13 +112,8 @@ class BackchannelLogoutEndpoint:
         return Response(status_code=200)
 
     async def _log_out(self, token: str) -> None:
-        try:
-            with raising_service_errors():
-                await self._stub.Logout(pb.LogoutRequest(logout_token=token), timeout=remaining_s(at_most_s=_TIMEOUT_S))
-        except ServiceError:
-            raise
-        except Exception as error:
-            raise log_incident(_log, "a logout of an identity provider") from error
+        with logging_incidents(_log, "a logout of an identity provider"), raising_service_errors():
+            await self._stub.Logout(pb.LogoutRequest(logout_token=token), timeout=remaining_s(at_most_s=_TIMEOUT_S))
 
     def _of_source(self, source: str) -> "_Allowance":
         found = self._of_sources.get(source)

@@ -22,7 +22,7 @@ from mcp_frontend.tools.tool import error_result, text_content
 from mcp_frontend.user_requests import Context
 from servicekit.errors import ServiceError
 from servicekit.grpc_errors import raising_service_errors
-from servicekit.logs import log_incident
+from servicekit.logs import logging_incidents
 
 _log = logging.getLogger(__name__)
 _TIMEOUT_S: Final = 5.0
@@ -72,13 +72,8 @@ class ConnectLinks:
 
     async def _create(self, call: RunningCall, client_address: str) -> pb.CreateLinkResponse:
         request = pb.CreateLinkRequest(access_token=call.bearer, client_address=client_address)
-        try:
-            with raising_service_errors():
-                link: pb.CreateLinkResponse = await self._stub.CreateLink(request, timeout=_TIMEOUT_S)
-        except ServiceError:
-            raise
-        except Exception as error:
-            raise log_incident(_log, "a link for connecting") from error
+        with logging_incidents(_log, "a link for connecting"), raising_service_errors():
+            link: pb.CreateLinkResponse = await self._stub.CreateLink(request, timeout=_TIMEOUT_S)
         return link
 
 

@@ -16,9 +16,10 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from cachetools import TTLCache
-from throttled import BaseRateLimiter, MemoryStore, RateLimiterRegistry, RateLimiterType, per_min
+from throttled import BaseRateLimiter
 
 from mcp_frontend.credentials import Credentials
+from mcp_frontend.rate_budgets import rate_budget
 from mcp_frontend.running_calls import RunningCall
 from servicekit.client_addresses import source_of
 from servicekit.errors import Reason, ServiceError
@@ -157,10 +158,7 @@ class Door:
 
 
 def _budget(per_minute: int) -> BaseRateLimiter | None:
-    if not per_minute:
-        return None
-    limiter = RateLimiterRegistry.get(RateLimiterType.GCRA.value)
-    return limiter(per_min(per_minute), MemoryStore(options={"MAX_SIZE": _ADDRESSES}))
+    return rate_budget(per_minute, _ADDRESSES) if per_minute else None
 
 
 def _is_used_up(budget: BaseRateLimiter | None, key: str) -> bool:

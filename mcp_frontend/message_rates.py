@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
-from throttled import BaseRateLimiter, MemoryStore, RateLimiterRegistry, RateLimiterType, per_min
 
 from mcp_frontend.edge import CALL_KEY
+from mcp_frontend.rate_budgets import rate_budget
 from mcp_frontend.rendering import explain
 from mcp_frontend.running_calls import RunningCall
 from mcp_frontend.tools.tool import error_result
@@ -32,7 +32,7 @@ class MessageRates:
         """`per_minute`: so many at once, and then one each time that 60 s divided by it have passed; 0 is no limit."""
         self._per_minute = per_minute
         self._refusals = refusals
-        self._budget = _budget(per_minute) if per_minute else None
+        self._budget = rate_budget(per_minute, _MAX_USERS) if per_minute else None
 
     async def __call__(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
         """Handle the message. What comes too early is a tool's result that says so, or for others an MCPError."""
@@ -67,8 +67,3 @@ def _is_counted(ctx: ServerRequestContext[Any, Any]) -> bool:
         return False
     parameters = ctx.params if isinstance(ctx.params, Mapping) else {}
     return not (ctx.method == _TOOL_CALL and parameters.get("name") in _UNCOUNTED_TOOLS)
-
-
-def _budget(per_minute: int) -> BaseRateLimiter:
-    limiter = RateLimiterRegistry.get(RateLimiterType.GCRA.value)
-    return limiter(per_min(per_minute), MemoryStore(options={"MAX_SIZE": _MAX_USERS}))

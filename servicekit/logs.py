@@ -64,6 +64,17 @@ def log_incident(log: logging.Logger, place: str) -> ServiceError:
     return ServiceError(Reason.INTERNAL, message, details={"incident": incident})
 
 
+@contextmanager
+def logging_incidents(log: logging.Logger, place: str) -> Iterator[None]:
+    """Let ServiceError pass; anything else that fails inside is logged and raised as the error that names it."""
+    try:
+        yield
+    except ServiceError:
+        raise
+    except Exception as error:
+        raise log_incident(log, place) from error
+
+
 def set_up(level: str) -> None:
     """Send this process's logs to standard error: our own from `level` on, those of libraries from WARNING on.
 

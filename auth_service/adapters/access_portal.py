@@ -226,8 +226,10 @@ class AccessPortals:
 
 
 @asynccontextmanager
-async def open_access_portals(region: str) -> AsyncIterator[AccessPortals]:
-    """The portals of a region while open."""
+async def open_access_portals(
+    region: str, *, endpoint_url: str | None = None, clock: Callable[[], float] = time.time
+) -> AsyncIterator[AccessPortals]:
+    """The portals of a region while open, at AWS's addresses unless another is given."""
     config = AioConfig(
         signature_version=UNSIGNED,
         connect_timeout=3,
@@ -239,11 +241,9 @@ async def open_access_portals(region: str) -> AsyncIterator[AccessPortals]:
         user_agent_extra=f"cloudwatch-mcp/{version('cloudwatch-mcp')}",
     )
     session = aioboto3.Session()
-    async with (
-        session.client("sso-oidc", region_name=region, config=config) as oidc,
-        session.client("sso", region_name=region, config=config) as sso,
-    ):
-        yield AccessPortals(oidc, sso)
+    settings: dict[str, Any] = {"region_name": region, "config": config, "endpoint_url": endpoint_url}
+    async with session.client("sso-oidc", **settings) as oidc, session.client("sso", **settings) as sso:
+        yield AccessPortals(oidc, sso, clock)
 
 
 async def _answer(call: Awaitable[dict[str, Any]], operation: str, meanings: _Meanings) -> dict[str, Any]:

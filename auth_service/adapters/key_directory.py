@@ -8,6 +8,7 @@ serves a single replica only. What a key is for, this module does not know.
 import asyncio
 import logging
 import time
+from base64 import b64decode
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,17 @@ class NamedKey(Protocol):
     def key_id(self) -> str:
         """The name, computed from the key."""
         ...
+
+
+def read_symmetric_key(path: Path, size: int) -> bytes:
+    """The bytes of a key in base64. Raises ConfigurationError for what is none, or not of `size` bytes."""
+    try:
+        raw = b64decode(path.read_bytes().strip(), validate=True)
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(f"{path} is not a readable key in base64") from error
+    if len(raw) != size:
+        raise ConfigurationError(f"{path} is not of {size} bytes (make one: openssl rand -base64 {size})")
+    return raw
 
 
 K = TypeVar("K", bound=NamedKey)

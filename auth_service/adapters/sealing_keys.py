@@ -10,7 +10,7 @@ import json
 import secrets
 import struct
 import time
-from base64 import b64decode, urlsafe_b64decode, urlsafe_b64encode
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +19,7 @@ from typing import Final
 from cryptography.exceptions import InvalidTag, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV
 
-from auth_service.adapters.key_directory import KeyDirectory, KeyForm
+from auth_service.adapters.key_directory import KeyDirectory, KeyForm, read_symmetric_key
 from auth_service.domain.user_tokens import UserToken
 from servicekit.identity import Principal
 from servicekit.lifecycle import ConfigurationError
@@ -105,13 +105,7 @@ def _split(sealed: str) -> tuple[bytes, bytes, bytes]:
 
 
 def _load(path: Path) -> SealingKey:
-    try:
-        raw = b64decode(path.read_bytes().strip(), validate=True)
-    except (OSError, ValueError) as error:
-        raise ConfigurationError(f"{path} is not a readable key in base64") from error
-    if len(raw) != _KEY_BYTES:
-        raise ConfigurationError(f"{path} is not of {_KEY_BYTES} bytes (make one: openssl rand -base64 {_KEY_BYTES})")
-    return SealingKey.of(raw)
+    return SealingKey.of(read_symmetric_key(path, _KEY_BYTES))
 
 
 def _make() -> SealingKey:

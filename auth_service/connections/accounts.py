@@ -27,11 +27,6 @@ _NOTE_USE_EVERY_S: Final = 60.0
 _MAX_NOTED: Final = 20_000
 
 
-def owner_of(principal: Principal) -> Owner:
-    """Whose the principal's connection is."""
-    return Owner(principal.issuer, principal.subject)
-
-
 class ConnectedAccounts:
     """Accounts of the connections at one portal; the strategy `identity_center`."""
 
@@ -55,7 +50,7 @@ class ConnectedAccounts:
         """
         if not policy.connecting(principal):
             return ()
-        connection = await self._live.find(owner_of(principal))
+        connection = await self._live.find(Owner.of(principal))
         return portal_entitlements(
             policy, principal, self._live.portal, offered=connection.offered, chosen=connection.chosen
         )
@@ -65,7 +60,7 @@ class ConnectedAccounts:
 
         Raises AWS_NOT_CONNECTED, AWS_CONNECTION_ENDED, ROLE_REFUSED, AWS_THROTTLED, AWS_UNAVAILABLE, UNAVAILABLE.
         """
-        connection = await self._live.open(owner_of(principal))
+        connection = await self._live.open(Owner.of(principal))
         role = _chosen_role(connection, entitlement)
         try:
             credentials = await self._client.role_credentials(self._live.portal, connection.tokens, role)

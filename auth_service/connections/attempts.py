@@ -10,11 +10,10 @@ import secrets
 import time
 import uuid
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import suppress
 from typing import Final, TypeVar
 
 from auth_service.connections import audit
-from auth_service.connections.endings import HaveDropped
+from auth_service.connections.endings import HaveDropped, end_at_portal
 from auth_service.connections.links import not_allowed
 from auth_service.connections.owner_limit import OwnerLimit
 from auth_service.connections.policy import PortalPolicy
@@ -74,7 +73,7 @@ class Attempts:
 
         Raises CONNECTING_NOT_ALLOWED, AWS_THROTTLED, AWS_UNAVAILABLE, StoreUnavailable.
         """
-        if not session.may_connect or not self._policy.may_connect(principal_of(session)):
+        if not self._policy.may_start(session):
             audit.refused("connecting refused", session.owner)
             raise not_allowed()
         self._starts.count(session.owner)
@@ -106,7 +105,7 @@ class Attempts:
             if await self._store.find_attempt(attempt_id) is None:
                 yield await self._ended_elsewhere(attempt, before)
                 return
-            outcome = await self._ask_alone(session, attempt, interval_s)
+            outcome = await asyncio.shield(self._ask_once(session, attempt, interval_s))
             if outcome is NotYet.SLOW_DOWN:
                 interval_s += _SLOWER_BY_S
             elif outcome is not NotYet.PENDING:
@@ -118,19 +117,23 @@ class Attempts:
         if self._asking:
             await asyncio.wait(set(self._asking.values()), timeout=_LEASE_LONGER_S)
 
+    def _ask_once(
+        self, session: BrowserSession, attempt: ConnectAttempt, interval_s: float
+    ) -> "asyncio.Task[Progress]":
+        """The asking that is under way for another watcher here, or a new one."""
+        task = self._asking.get(attempt.attempt_id)
+        if task is None:
+            task = asyncio.create_task(self._ask_alone(session, attempt, interval_s))
+            self._asking[attempt.attempt_id] = task
+            task.add_done_callback(lambda _: self._asking.pop(attempt.attempt_id))
+        return task
+
     async def _ask_alone(self, session: BrowserSession, attempt: ConnectAttempt, interval_s: float) -> Progress:
         """What the portal says now; PENDING while another replica asks it."""
-        under_way = self._asking.get(attempt.attempt_id)
-        if under_way is not None:  # by another watcher here
-            return await asyncio.shield(under_way)
         lease = f"attempt:{attempt.attempt_id}"
         if not await self._store.acquire_lease(lease, self._holder, interval_s + _LEASE_LONGER_S):
             return NotYet.PENDING
-        task = self._asking.get(attempt.attempt_id)
-        if task is None:
-            task = self._asking[attempt.attempt_id] = asyncio.create_task(self._ask(session, attempt))
-            task.add_done_callback(lambda _: self._asking.pop(attempt.attempt_id))
-        return await asyncio.shield(task)
+        return await self._ask(session, attempt)
 
     async def _ended_elsewhere(self, attempt: ConnectAttempt, before: Connection | None) -> Progress:
         """How it ended where another watcher of it was told: by whether there is a new connection."""
@@ -140,8 +143,6 @@ class Attempts:
 
     async def _ask(self, session: BrowserSession, attempt: ConnectAttempt) -> Progress:
         if self._clock() >= attempt.expires_at_s:
-            return await self._over(attempt, NotYet.EXPIRED)
-        if attempt.registration is None:
             return await self._over(attempt, NotYet.EXPIRED)
         try:
             answer = await self._client.redeem(self._portal, attempt.registration, attempt.device_code)
@@ -175,8 +176,7 @@ class Attempts:
         await self._patiently(lambda: self._store.save_connection(connection))
         if await self._patiently(lambda: self._store.find_attempt(attempt.attempt_id)) is None:
             await self._patiently(lambda: self._store.drop_connection(attempt.owner, connection.connection_id))
-            with suppress(ServiceError):
-                await self._client.log_out(self._portal, tokens)
+            await end_at_portal(self._client, self._portal, tokens)
             audit.refused("connecting ended", attempt.owner, attempt_id=attempt.attempt_id, why="dropped meanwhile")
             return NotYet.EXPIRED
         connection = await self._with_roles(session, connection, before)

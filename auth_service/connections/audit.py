@@ -4,7 +4,6 @@ import logging
 from typing import Any, Final
 
 from auth_service.domain.connections import Owner
-from servicekit.identity import derive_user_id
 
 _audit: Final = logging.getLogger("auth_service.audit")
 
@@ -23,5 +22,5 @@ def _whose(owner: Owner) -> dict[str, str]:
     return {
         "issuer": owner.issuer,
         "subject": owner.subject,
-        "acting_user_id": derive_user_id(owner.issuer, owner.subject),
+        "acting_user_id": owner.user_id,
     }

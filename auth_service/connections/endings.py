@@ -9,18 +9,17 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Final
 
+from auth_service.connections import audit
 from auth_service.connections.portal import AccessPortal
 from auth_service.connections.store import ConnectionStore
-from auth_service.domain.connections import Connection, Owner, Portal
+from auth_service.domain.connections import Connection, Owner, Portal, PortalTokens
 from servicekit.errors import ServiceError
 from servicekit.revocations import Revocation
 
 _log = logging.getLogger(__name__)
-_audit = logging.getLogger("auth_service.audit")
 _TRIES: Final = 5
 _BETWEEN_TRIES_S: Final = 2.0
 _LOG_OUT_TIMEOUT_S: Final = 10.0
-
 
 HaveDropped = Callable[[Owner], Awaitable[None]]
 
@@ -93,13 +92,8 @@ class Endings:
 
     async def _log_out(self, dropped: Sequence[Connection]) -> None:
         for connection in dropped:
-            if not connection.tokens.access_token:
-                continue
-            try:
-                async with asyncio.timeout(_LOG_OUT_TIMEOUT_S):
-                    await self._client.log_out(connection.portal, connection.tokens)
-            except (ServiceError, TimeoutError) as error:
-                _log.warning("the session of a dropped connection lives on at the access portal: %s", error)
+            if connection.tokens.access_token:
+                await end_at_portal(self._client, connection.portal, connection.tokens)
 
     def _in_background(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work)
@@ -108,11 +102,13 @@ class Endings:
 
     @staticmethod
     def _record(connection: Connection, why: str) -> None:
-        owner = connection.owner
-        facts = {
-            "connection_id": connection.connection_id,
-            "issuer": owner.issuer,
-            "subject": owner.subject,
-            "why": why,
-        }
-        _audit.info("a connection to AWS was dropped", extra={"facts": facts})
+        audit.done("a connection to AWS was dropped", connection.owner, connection_id=connection.connection_id, why=why)
+
+
+async def end_at_portal(client: AccessPortal, portal: Portal, tokens: PortalTokens) -> None:
+    """End the session of tokens that nobody has any more; where that fails, it lives on until its own end."""
+    try:
+        async with asyncio.timeout(_LOG_OUT_TIMEOUT_S):
+            await client.log_out(portal, tokens)
+    except (ServiceError, TimeoutError) as error:
+        _log.warning("the session of a dropped connection lives on at the access portal: %s", error)

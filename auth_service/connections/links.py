@@ -57,7 +57,7 @@ class Links:
         Raises CONNECTING_NOT_ALLOWED, StoreUnavailable, and what is wrong with the bearer.
         """
         principal = await self._bearers.principal(access_token, source)
-        owner = Owner(principal.issuer, principal.subject)
+        owner = Owner.of(principal)
         if owner.issuer not in self._issuers or not self._policy.may_connect(principal):
             audit.refused("connect link refused", owner, client_address=source)
             raise not_allowed()

@@ -40,7 +40,7 @@ class Overview:
 
     def may_connect(self, session: BrowserSession) -> bool:
         """Whether this browser may start an attempt."""
-        return session.may_connect and self._policy.may_connect(principal_of(session))
+        return self._policy.may_start(session)
 
     async def find(self, session: BrowserSession) -> ConnectionView | None:
         """The person's connection, ended ones included. Raises StoreUnavailable."""

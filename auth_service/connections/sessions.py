@@ -10,7 +10,7 @@ from auth_service.connections.tickets import digest_of, make_ticket
 from auth_service.domain.connections import BrowserSession, ConnectLink, Owner
 from auth_service.domain.id_tokens import SignedIn
 from servicekit.errors import Reason, ServiceError
-from servicekit.identity import Principal, derive_user_id
+from servicekit.identity import Principal
 
 _LIFETIME_S: Final = 1_800.0
 
@@ -32,7 +32,7 @@ class Sessions:
         facts = link or principal
         session = BrowserSession(
             digest,
-            Owner(principal.issuer, principal.subject),
+            Owner.of(principal),
             signed_in.display_name,
             facts.email,
             facts.groups,
@@ -64,7 +64,7 @@ class Sessions:
 def principal_of(session: BrowserSession) -> Principal:
     """The session's person, as the policy judges it."""
     return Principal(
-        user_id=derive_user_id(session.owner.issuer, session.owner.subject),
+        user_id=session.owner.user_id,
         issuer=session.owner.issuer,
         subject=session.owner.subject,
         email=session.email,

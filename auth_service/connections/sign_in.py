@@ -168,7 +168,7 @@ class BrowserSignIn:
                 audit.refused("browser sign-in refused", None, why=error.message)
             raise
         principal = signed_in.principal
-        owner = Owner(principal.issuer, principal.subject)
+        owner = Owner.of(principal)
         await self._ended.ensure_known()
         self._ended.check(principal)
         link = await self._used(transaction, owner)

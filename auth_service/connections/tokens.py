@@ -10,9 +10,10 @@ import logging
 import time
 import uuid
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from typing import Final
 
+from auth_service.connections import audit
+from auth_service.connections.endings import end_at_portal
 from auth_service.connections.portal import AccessPortal
 from auth_service.connections.store import ConnectionStore
 from auth_service.domain.access_portal import PortalSessionEnded
@@ -20,7 +21,6 @@ from auth_service.domain.connections import Connection, Owner, Portal, PortalTok
 from servicekit.errors import Reason, ServiceError
 
 _log = logging.getLogger(__name__)
-_audit = logging.getLogger("auth_service.audit")
 _AHEAD_S: Final = 900.0  # as botocore's token provider does
 _LAST_MINUTE_S: Final = 60.0
 _LEASE_S: Final = 30.0
@@ -140,8 +140,8 @@ class LiveConnections:
             raise ServiceError(Reason.AWS_UNAVAILABLE, message, retry_after_s=2.0) from error
         except PortalSessionEnded:
             if await self._store.end_connection(now, because=_ENDED_AT_PORTAL):
-                facts = {"connection_id": now.connection_id, "issuer": now.owner.issuer, "subject": now.owner.subject}
-                _audit.info("a connection to AWS has ended at the access portal", extra={"facts": facts})
+                event = "a connection to AWS has ended at the access portal"
+                audit.done(event, now.owner, connection_id=now.connection_id)
             raise
         return await self._write(now, tokens, lease_ends_at_s - _LOOK_EVERY_S)
 
@@ -158,9 +158,7 @@ class LiveConnections:
             if written is not None:
                 return written
             # The connection was replaced or dropped meanwhile; these tokens are nobody's.
-            with suppress(ServiceError, TimeoutError):
-                async with asyncio.timeout(_REFRESH_TIMEOUT_S):
-                    await self._client.log_out(self.portal, tokens)
+            await end_at_portal(self._client, self.portal, tokens)
             return await self.find(connection.owner)
 
     async def _release(self, lease: str) -> None:

@@ -6,6 +6,7 @@ Secrets never show in a representation. Times are Unix seconds.
 from dataclasses import dataclass, field
 
 from servicekit.errors import Reason, ServiceError
+from servicekit.identity import Principal, derive_user_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +15,16 @@ class Owner:
 
     issuer: str
     subject: str
+
+    @classmethod
+    def of(cls, principal: Principal) -> "Owner":
+        """Whose the principal's things are."""
+        return cls(principal.issuer, principal.subject)
+
+    @property
+    def user_id(self) -> str:
+        """The principal's, which is derived."""
+        return derive_user_id(self.issuer, self.subject)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +125,7 @@ class ConnectAttempt:
     device_code: str = field(repr=False)
     interval_s: float
     expires_at_s: float
-    registration: ClientRegistration | None = None
+    registration: ClientRegistration
     """The client that asked for the code and alone can redeem it."""
 
 

@@ -6,13 +6,13 @@ which only the account itself may assume; the portal asks for it as the account'
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import Final
 
 import aioboto3
-from aiobotocore.config import AioConfig
 
 from deploy.local.access_portal.server import AccessPortalServer, RoleKeys
 from deploy.local.access_portal.sessions import Assignment
+from deploy.local.account_roots import root_client
 from deploy.local.accounts import DEFAULT_REGION, WEBSHOP
 from deploy.local.identity_provider import serving
 from deploy.local.loopback import HOST, listening_socket
@@ -20,7 +20,6 @@ from deploy.local.loopback import HOST, listening_socket
 ASSIGNMENTS: Final[Mapping[str, Sequence[Assignment]]] = {
     "carol": (Assignment(WEBSHOP.account_id, "Webshop", "ReadOnlyAccess"),),
 }
-_ROOT_SECRET: Final = "test"  # noqa: S105 - the emulator's own, the same for every account
 _SESSION_S: Final = 3_600
 
 
@@ -36,15 +35,7 @@ async def access_portal(aws_endpoint_url: str) -> AsyncIterator[AccessPortalServ
 
     async def issue(person: str, assignment: Assignment) -> RoleKeys:
         arn = f"arn:aws:iam::{assignment.account_id}:role/{role_name(assignment.role_name)}"
-        sts_of_root: Any = session.client(
-            "sts",
-            region_name=DEFAULT_REGION,
-            endpoint_url=aws_endpoint_url,
-            aws_access_key_id=assignment.account_id,
-            aws_secret_access_key=_ROOT_SECRET,
-            config=AioConfig(proxies={}),
-        )
-        async with sts_of_root as sts:
+        async with root_client(session, "sts", aws_endpoint_url, assignment.account_id, DEFAULT_REGION) as sts:
             answer = await sts.assume_role(RoleArn=arn, RoleSessionName=person, DurationSeconds=_SESSION_S)
         issued = answer["Credentials"]
         expires_at_s = issued["Expiration"].timestamp()

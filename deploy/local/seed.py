@@ -15,10 +15,10 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 import aioboto3
-from aiobotocore.config import AioConfig
 
 from deploy.local import iam_documents
 from deploy.local.access_portal.sessions import Assignment
+from deploy.local.account_roots import root_client
 from deploy.local.accounts import (
     DEFAULT_REGION,
     PAYMENTS,
@@ -39,7 +39,6 @@ CONTENTS: Final[Mapping[str, tuple[RegionContents, ...]]] = {
     PAYMENTS.alias: PAYMENTS_CONTENTS,
     WEBSHOP.alias: WEBSHOP_CONTENTS,
 }
-_ROOT_SECRET: Final = "test"  # noqa: S105 - the emulator's own, the same for every account
 _DATA_PER_REQUEST: Final = 500
 
 
@@ -74,16 +73,7 @@ class Seeder:
         return identity.result()
 
     def _client(self, service: str, account_id: str, region: str) -> AbstractAsyncContextManager[Any]:
-        client: AbstractAsyncContextManager[Any] = self._session.client(
-            service,
-            region_name=region,
-            endpoint_url=self._endpoint_url,
-            aws_access_key_id=account_id,
-            aws_secret_access_key=_ROOT_SECRET,
-            # No proxy from the environment: the emulator is on this machine.
-            config=AioConfig(proxies={}, retries={"mode": "standard", "total_max_attempts": 2}),
-        )
-        return client
+        return root_client(self._session, service, self._endpoint_url, account_id, region)
 
     async def _add_service_identity(self) -> AccessKey:
         async with self._client("iam", SERVICE_ACCOUNT_ID, DEFAULT_REGION) as iam:

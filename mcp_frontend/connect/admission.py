@@ -9,8 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from throttled import BaseRateLimiter, MemoryStore, RateLimiterRegistry, RateLimiterType, per_min
-
+from mcp_frontend.rate_budgets import rate_budget
 from servicekit.client_addresses import source_of
 from servicekit.errors import Reason, ServiceError
 from servicekit.refusals import RefusalLog
@@ -32,8 +31,8 @@ class Admission:
         self, refusals: RefusalLog, per_minute: int = _PER_MINUTE, per_minute_in_all: int = _PER_MINUTE_IN_ALL
     ) -> None:
         self._refusals = refusals
-        self._of_addresses = _budget(per_minute)
-        self._of_all = _budget(per_minute_in_all)
+        self._of_addresses = rate_budget(per_minute, _ADDRESSES)
+        self._of_all = rate_budget(per_minute_in_all, _ADDRESSES)
         self._under_way = _Places(_UNDER_WAY, _UNDER_WAY_PER_ADDRESS)
         self._streams = _Places(_STREAMS, _STREAMS_PER_ADDRESS)
         self._streams_of_sessions: Counter[str] = Counter()
@@ -104,8 +103,3 @@ class _Places:
         self._taken[source] -= 1
         if not self._taken[source]:
             del self._taken[source]
-
-
-def _budget(per_minute: int) -> BaseRateLimiter:
-    limiter = RateLimiterRegistry.get(RateLimiterType.GCRA.value)
-    return limiter(per_min(per_minute), MemoryStore(options={"MAX_SIZE": _ADDRESSES}))

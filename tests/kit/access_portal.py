@@ -4,18 +4,13 @@ async with FakePortal(aws.keys) as portal:
     portal.script("CreateToken", PortalError("TooManyRequestsException", 429))
 """
 
-import asyncio
 import time
 from collections import Counter, defaultdict, deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Final
 
-import aioboto3
-from aiobotocore.config import AioConfig
-from botocore import UNSIGNED
-
-from auth_service.adapters.access_portal import AccessPortals
+from auth_service.adapters.access_portal import AccessPortals, open_access_portals
 from auth_service.domain.connections import Portal
 from deploy.local.access_portal.server import AccessPortalServer, RoleKeys
 from deploy.local.access_portal.sessions import Assignment, PortalError
@@ -54,16 +49,9 @@ class FakePortal:
         if step is not None:
             await step()
 
-    @asynccontextmanager
-    async def client(self, clock: Callable[[], float] = time.time) -> AsyncIterator[AccessPortals]:
+    def client(self, clock: Callable[[], float] = time.time) -> AbstractAsyncContextManager[AccessPortals]:
         """One replica's adapter, at this portal."""
-        config = AioConfig(signature_version=UNSIGNED, retries={"total_max_attempts": 1})
-        session, address = aioboto3.Session(), self.server.url
-        async with (
-            session.client("sso-oidc", region_name=REGION, config=config, endpoint_url=address) as oidc,
-            session.client("sso", region_name=REGION, config=config, endpoint_url=address) as sso,
-        ):
-            yield AccessPortals(oidc, sso, clock)
+        return open_access_portals(REGION, endpoint_url=self.server.url, clock=clock)
 
 
 @asynccontextmanager
@@ -87,18 +75,6 @@ async def fake_portal(
         f"http://{HOST}:{port}", assignments, issue, clock=clock, before=lambda name: fake.before(name)
     )
     fake = FakePortal(server, port)
-    serving_until, running = asyncio.Event(), asyncio.Event()
-
-    async def serve() -> None:
+    with bound:
         async with serving(server.app, bound):
-            running.set()
-            await serving_until.wait()
-
-    task = asyncio.create_task(serve())
-    try:
-        await running.wait()
-        yield fake
-    finally:
-        serving_until.set()
-        await task
-        bound.close()
+            yield fake

@@ -4,6 +4,7 @@ from typing import Any
 
 from auth_service.domain.connections import (
     BrowserSession,
+    ClientRegistration,
     ConnectAttempt,
     Connection,
     ConnectLink,
@@ -65,5 +66,6 @@ def attempt(owner: Owner = ALICE, **fields: Any) -> ConnectAttempt:
         "device_code": "device-code-1",
         "interval_s": 5.0,
         "expires_at_s": NOW_S + 600,
+        "registration": ClientRegistration("client-1", "client-secret-1", NOW_S + 86_400),
     }
     return ConnectAttempt(**(values | fields))

@@ -22,7 +22,6 @@ from auth_service.adapters.connection_store.records import (
     refuse,
 )
 from auth_service.domain.connections import Connection, Owner, Portal, PortalRole, PortalTokens
-from servicekit.identity import derive_user_id
 
 NO_TOKENS: Final = PortalTokens("", 0.0, "")
 ENDED_BY_ALTERATION: Final = "its record was altered in the store"
@@ -160,7 +159,7 @@ class ConnectionRecords(Records):
 
 
 def _of(owner: Owner, table: Table) -> ColumnElement[bool]:
-    return table.c.user_id == derive_user_id(owner.issuer, owner.subject)
+    return table.c.user_id == owner.user_id
 
 
 def _outline(row: Row[Any]) -> Connection:

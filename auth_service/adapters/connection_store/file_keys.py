@@ -3,13 +3,12 @@
 import asyncio
 import secrets
 import time
-from base64 import b64decode
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 from auth_service.adapters.connection_store.sealing import KEY_BYTES, KeyUnknown, StoreKey
-from auth_service.adapters.key_directory import KeyDirectory, KeyForm
+from auth_service.adapters.key_directory import KeyDirectory, KeyForm, read_symmetric_key
 from auth_service.domain.connections import StoreUnavailable
 from servicekit.lifecycle import ConfigurationError
 
@@ -37,13 +36,7 @@ class FileKeys(KeyDirectory[StoreKey]):
 
 
 def _load(path: Path) -> StoreKey:
-    try:
-        raw = b64decode(path.read_bytes().strip(), validate=True)
-    except (OSError, ValueError) as error:
-        raise ConfigurationError(f"{path} is not a readable key in base64") from error
-    if len(raw) != KEY_BYTES:
-        raise ConfigurationError(f"{path} is not of {KEY_BYTES} bytes (make one: openssl rand -base64 {KEY_BYTES})")
-    return StoreKey.of(raw)
+    return StoreKey.of(read_symmetric_key(path, KEY_BYTES))
 
 
 def _make() -> StoreKey:

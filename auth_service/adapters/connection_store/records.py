@@ -28,7 +28,6 @@ from auth_service.domain.connections import (
     Portal,
     StoreUnavailable,
 )
-from servicekit.identity import derive_user_id
 
 _log = logging.getLogger(__name__)
 _audit = logging.getLogger("auth_service.audit")
@@ -138,7 +137,7 @@ class Records:
         key = self._keys.active
         return {
             "id": row_id,
-            "user_id": derive_user_id(owner.issuer, owner.subject),
+            "user_id": owner.user_id,
             "issuer": owner.issuer,
             "subject": owner.subject,
             "key_id": key.key_id,

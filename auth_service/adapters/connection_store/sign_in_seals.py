@@ -7,8 +7,9 @@ import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from typing import Final
 
+from auth_service.adapters.connection_store.records import NOBODY
 from auth_service.adapters.connection_store.sealing import KeyUnknown, Place, RecordTampered, StoreKey, StoreKeys
-from auth_service.domain.connections import Owner, StoreUnavailable
+from auth_service.domain.connections import StoreUnavailable
 
 _PLACE: Final = "browser sign-ins"
 _ID_BYTES: Final = 16
@@ -59,4 +60,4 @@ class SignInSeals:
 
 
 def _place(row_id: bytes) -> Place:
-    return Place(_PLACE, row_id.hex(), Owner("", ""))
+    return Place(_PLACE, row_id.hex(), NOBODY)
